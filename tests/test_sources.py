@@ -1,0 +1,38 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import PACKAGE_PATH
+from descent.sources import PACKAGE, sources
+
+STEPS = sorted(file.stem for file in (PACKAGE / "steps").glob("[a-z]*.py"))
+
+IMPORTED = """
+import importlib, json, sys
+importlib.import_module(sys.argv[1])
+print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.split(".")[0] == "descent"]))
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_sources_of_a_step_are_what_python_really_imports(step):
+    module = f"descent.steps.{step}"
+    output = subprocess.check_output(
+        [sys.executable, "-c", IMPORTED, module], env=os.environ | {"PYTHONPATH": PACKAGE_PATH}, text=True
+    )
+    assert sources(module) == sorted(map(Path, json.loads(output)))
+
+
+def test_every_module_of_the_package_serves_a_step_or_the_snakefile():
+    served = {file for step in STEPS for file in sources(f"descent.steps.{step}")}
+    served |= set(sources("descent.config")) | set(sources("descent.sources"))
+    assert set(PACKAGE.rglob("*.py")) == served
+
+
+def test_what_draws_the_curves_does_not_depend_on_the_update_rules():
+    names = {file.name for file in sources("descent.steps.plot_curves")}
+    assert "optimizers.py" not in names
+    assert "optimizers.py" in {file.name for file in sources("descent.steps.train")}

@@ -1,0 +1,181 @@
+"""The whole workflow, run as people run it, on a small data set in MNIST's format."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+
+import pandas as pd
+import pytest
+from conftest import Checkout, check_out_small
+from safetensors.torch import load_file
+
+VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
+NETWORKS = ["exercise", "notebook"]
+TRAIN = {f"train {network} {variant}" for network in NETWORKS for variant in VARIANTS}
+AFTER_TRAIN = {"plot_curves exercise", "plot_curves notebook", "summarize", "report"}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, small_mnist):
+    """A checkout in which the workflow has run to its end, and what it printed; for tests that change nothing."""
+    checkout = check_out_small(tmp_path_factory.mktemp("finished"), small_mnist)
+    run = checkout.snakemake()
+    (checkout.path / "terminal").write_text(run.stdout + run.stderr)
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished, tmp_path):
+    """A copy of the finished checkout, to edit."""
+    return Checkout(shutil.copytree(finished.path, tmp_path / "copy"))
+
+
+def results(checkout, pattern):
+    return {str(f.relative_to(checkout.path)): f for f in sorted((checkout.path / "results").rglob(pattern))}
+
+
+def test_every_result_is_there(finished):
+    expected = {"summary.csv", "summary.md", "report.html"}
+    for network in NETWORKS:
+        expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")}
+        for figure in ("curves", "custom_sgd-torch_sgd", "custom_momentum-torch_momentum"):
+            expected |= {f"{network}/{figure}.{ending}" for ending in ("svg", "png")}
+        for variant in VARIANTS:
+            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json", "train.log")
+            expected |= {f"{network}/{variant}/{file}" for file in files}
+    assert all((finished.path / "results" / file).stat().st_size for file in expected)
+
+
+def test_training_csv_has_a_row_a_seed_and_minibatch(finished):
+    for file in results(finished, "training.csv").values():
+        table = pd.read_csv(file)
+        assert table.columns.tolist() == ["seed", "iteration", "epoch", "loss", "accuracy"]
+        minibatches = 1000 // 16
+        assert table["seed"].tolist() == [0] * 2 * minibatches + [1] * 2 * minibatches
+        assert table["iteration"].tolist() == list(range(2 * minibatches)) * 2
+        assert (table["epoch"] == table["iteration"] // minibatches).all()
+        assert (table["loss"] > 0).all()
+        assert ((table["accuracy"] * 16) % 1 == 0).all()
+
+
+def test_evaluation_csv_has_a_row_a_seed_and_epoch(finished):
+    for file in results(finished, "evaluation.csv").values():
+        table = pd.read_csv(file)
+        assert table.columns.tolist() == ["seed", "epoch", "loss", "accuracy"]
+        assert table[["seed", "epoch"]].values.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+        assert ((table["accuracy"] * 300).round(3) % 1 == 0).all()
+
+
+def test_initial_csv_is_what_an_untrained_network_gets(finished):
+    for file in results(finished, "initial.csv").values():
+        table = pd.read_csv(file)
+        assert table.columns.tolist() == ["seed", "loss", "accuracy"]
+        assert table["seed"].tolist() == [0, 1]
+        assert table["loss"].between(1.9, 3.0).all()
+        assert (table["accuracy"] < 0.35).all()
+
+
+def test_parameters_are_stacked_over_seeds(finished):
+    initial = load_file(finished.path / "results/exercise/initial.safetensors")
+    trained = load_file(finished.path / "results/exercise/custom_sgd/parameters.safetensors")
+    shapes = {"W0": (2, 784, 8), "b0": (2, 8), "W1": (2, 8, 8), "b1": (2, 8), "W2": (2, 8, 10), "b2": (2, 10)}
+    assert {name: tuple(p.shape) for name, p in trained.items()} == shapes
+    assert initial.pop("seeds").tolist() == [0, 1]
+    assert {name: tuple(p.shape) for name, p in initial.items()} == shapes
+
+
+def test_the_variants_learn(finished):
+    summary = pd.read_csv(finished.path / "results/summary.csv").set_index(["network", "variant"])
+    assert summary.index.tolist() == [(network, variant) for network in NETWORKS for variant in VARIANTS]
+    assert (summary["test_accuracy_mean"].xs("custom_momentum", level="variant") > 0.8).all()
+
+
+def test_twins_start_from_the_same_parameters_and_see_the_same_minibatches(finished):
+    for network in NETWORKS:
+        first = {}
+        for variant in VARIANTS:
+            table = pd.read_csv(finished.path / f"results/{network}/{variant}/training.csv")
+            first[variant] = table[table["iteration"] == 0]["loss"].tolist()
+        assert len(set(map(tuple, first.values()))) == 1
+
+
+def test_the_page_shows_the_summary_and_needs_no_other_file(finished):
+    page = (finished.path / "results/report.html").read_text()
+    summary = pd.read_csv(finished.path / "results/summary.csv")
+    for mean in summary["test_accuracy_mean"]:
+        assert f"{mean * 100:.2f} ±" in page
+    assert page.count('src="data:image/svg+xml;base64,') == 6
+    assert not re.findall(r'(?:src|href)="(?!data:)', page)
+
+
+def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
+    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
+    assert re.search(r"^epoch 1: train loss \d\.\d{4}, train accuracy \d+\.\d\d%, .* 0 s left$", log, re.MULTILINE)
+    assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
+    device = json.loads((finished.path / "results/exercise/custom_sgd/run.json").read_text())["device"]
+    assert ("no GPU found" in log) == ("NVIDIA" not in device)
+
+
+def test_the_logs_running_means_are_the_labs(finished):
+    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
+    table = pd.read_csv(finished.path / "results/exercise/custom_sgd/training.csv")
+    for epoch in (0, 1):
+        since_the_first = table[table["epoch"] <= epoch]
+        told = re.search(rf"^epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
+        assert float(told[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
+        assert float(told[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
+
+
+def test_a_run_leaves_git_status_clean(finished):
+    def git(*words):
+        return subprocess.check_output(["git", *words], cwd=finished.path, text=True)
+
+    git("init", "--quiet")
+    ignored = set(git("ls-files", "--others", "--ignored", "--exclude-standard").splitlines())
+    seen = set(git("ls-files", "--others", "--exclude-standard").splitlines())
+    assert "results/report.html" in ignored
+    assert "resources/mnist.safetensors" in ignored
+    assert {name for name in seen if name.startswith("results")} == {"results/README.md"}
+    assert not {name for name in seen if name.startswith(("resources", ".snakemake"))}
+
+
+def test_a_second_run_gives_the_same_bytes_in_every_csv(finished, tmp_path, small_mnist):
+    again = check_out_small(tmp_path, small_mnist)
+    again.snakemake()
+    first, second = (
+        {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in results(run, "*.csv").items()}
+        for run in (finished, again)
+    )
+    assert len(first) == 1 + 2 + 2 * 2 * len(VARIANTS)
+    assert first == second
+
+
+def test_a_finished_run_has_nothing_to_do(checkout):
+    assert checkout.stale() == set()
+
+
+def test_touching_every_file_reruns_nothing(checkout):
+    for file in [checkout.path / "Snakefile", checkout.path / "config.yaml", *checkout.path.rglob("workflow/**/*")]:
+        file.touch()
+    assert checkout.stale() == set()
+
+
+def test_editing_the_update_rules_reruns_training_and_what_follows(checkout):
+    with (checkout.path / "workflow/descent/optimizers.py").open("a") as file:
+        file.write("# edited\n")
+    assert checkout.stale() == TRAIN | AFTER_TRAIN
+
+
+def test_a_learning_rate_retrains_its_variant_alone_in_every_network(checkout):
+    checkout.edit_config(lambda config: config["variants"]["torch_sgd"].update(lr=0.02))
+    # The twins are none any more, so the figures that overlay them go too.
+    assert checkout.stale() == {"train exercise torch_sgd", "train notebook torch_sgd"} | AFTER_TRAIN
+
+
+def test_smoothing_redraws_without_training(checkout):
+    checkout.edit_config(lambda config: config["curves"].update(smoothing=7))
+    assert checkout.stale() == {"plot_curves exercise", "plot_curves notebook", "report"}
+    checkout.snakemake()
+    assert checkout.stale() == set()

