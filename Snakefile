@@ -11,7 +11,12 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 
+# Every result is asked for, so that each that is missing is made again.
 rule all:
     default_target: True
     input:
-        "results/report.html",
+        expand(rules.initialize.output, network=NETWORKS),
+        expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
+        expand(rules.plot_curves.output, network=NETWORKS),
+        rules.summarize.output,
+        rules.report.output,

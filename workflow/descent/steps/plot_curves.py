@@ -1,12 +1,13 @@
 """Plot training loss and training accuracy against the iteration, the variants of a network overlaid."""
 
 import argparse
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from descent.files import written_whole
 
@@ -15,8 +16,8 @@ COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 
 # A thin dashed line on a broad pale one: both are seen where they coincide.
 STYLES = {
-    "custom": {"linewidth": 4.5, "alpha": 0.45, "linestyle": "-", "zorder": 2},
-    "torch": {"linewidth": 1.4, "alpha": 1.0, "linestyle": (0, (5, 2)), "zorder": 3},
+    "custom": {"linewidth": 3.5, "alpha": 0.45, "linestyle": "-", "zorder": 2},
+    "torch": {"linewidth": 1.1, "alpha": 1.0, "linestyle": (0, (5, 2)), "zorder": 3},
 }
 
 
@@ -24,31 +25,35 @@ def smooth(training: pd.DataFrame, window: int) -> pd.DataFrame:
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
     ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
-    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Of each window only every
-    fifth part is kept: more points than that would not be seen.
+    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Four points a window are
+    kept: more would not be seen.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
     window = min(window, len(curves))
-    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 5)]
+    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 4)]
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
-def plot(curves: dict[str, pd.DataFrame], implementations: dict[str, str], smoothing: int) -> Figure:
-    """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels."""
+def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int) -> Figure:
+    """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels.
+
+    ``looks`` gives each variant's line style and colour, as matplotlib's keyword arguments.
+    """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, metric in zip(panels, ("loss", "accuracy")):
-        for colour, (variant, curve) in zip(COLOURS * len(curves), curves.items()):
-            mean, std = curve[metric, "mean"], curve[metric, "std"]
-            panel.plot(mean.index, mean, label=variant, color=colour, **STYLES[implementations[variant]])
-            panel.fill_between(mean.index, mean - std, mean + std, color=colour, alpha=0.2, linewidth=0)
+        for variant, curve in curves.items():
+            mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
+            panel.plot(mean.index, mean, label=variant, **look)
+            panel.fill_between(mean.index, mean - std, mean + std, color=look["color"], alpha=0.2, linewidth=0)
         panel.set_xlabel("iteration")
         panel.grid(alpha=0.3)
         panel.margins(x=0.01)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[0].yaxis.set_major_formatter("{x:g}")
-    panels[0].yaxis.set_minor_formatter("{x:g}")
+    panels[0].yaxis.set_minor_formatter(NullFormatter())
     panels[0].set_ylabel("training loss (mean cross entropy, nats)")
     panels[1].set_ylabel("training accuracy")
     panels[1].yaxis.set_major_formatter(PercentFormatter(1))
@@ -83,10 +88,13 @@ def main() -> None:
     arguments = parser.parse_args()
 
     matplotlib.rcParams["svg.hashsalt"] = "descent"  # the same curves give the same bytes
-    implementations = {variant: implementation for variant, implementation, _ in arguments.run}
+    looks = {
+        variant: {"color": colour} | STYLES[implementation]
+        for colour, (variant, implementation, _) in zip(cycle(COLOURS), arguments.run)
+    }
     curves = {variant: smooth(pd.read_csv(csv), arguments.smoothing) for variant, _, csv in arguments.run}
     for target, *variants in arguments.figure:
-        figure = plot({variant: curves[variant] for variant in variants}, implementations, arguments.smoothing)
+        figure = plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing)
         for ending, options in {".svg": {"metadata": {"Date": None}}, ".png": {"dpi": 150}}.items():
             with written_whole(Path(target + ending)) as path:
                 figure.savefig(path, **options)
