@@ -19,4 +19,6 @@ rule all:
         expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
         expand(rules.plot_curves.output, network=NETWORKS),
         rules.summarize.output,
+        rules.compare_twins.output,
+        rules.compare_published.output,
         rules.report.output,

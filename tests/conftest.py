@@ -140,6 +140,21 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
     return checkout
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, small_mnist) -> Checkout:
+    """A checkout in which the workflow has run to its end, and what it printed; for tests that change nothing."""
+    checkout = check_out_small(tmp_path_factory.mktemp("finished"), small_mnist)
+    run = checkout.snakemake()
+    (checkout.path / "terminal").write_text(run.stdout + run.stderr)
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished, tmp_path) -> Checkout:
+    """A copy of the finished checkout, to edit."""
+    return Checkout(shutil.copytree(finished.path, tmp_path / "copy"))
+
+
 @pytest.fixture
 def small_checkout(tmp_path, small_mnist) -> Checkout:
     return check_out_small(tmp_path / "checkout", small_mnist)

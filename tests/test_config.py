@@ -8,6 +8,8 @@ from descent.config import check, check_keys
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 
+ADAM = {"implementation": "custom", "optimizer": "adam", "lr": 0.001}
+
 
 def put(path: str, value) -> dict:
     """The default config with one key set."""
@@ -22,7 +24,10 @@ def put(path: str, value) -> dict:
 
 def test_the_default_config_is_valid_and_is_the_labs():
     check(DEFAULT, SCHEMA)
-    assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False, "drop_last": True}
+    assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False} | {
+        "drop_last": True,
+        "dtype": "float32",
+    }
     assert {(v["implementation"], v["lr"], v.get("momentum", 0)) for v in DEFAULT["variants"].values()} == {
         (implementation, 0.01, momentum) for implementation in ("custom", "torch") for momentum in (0, 0.9)
     }
@@ -54,6 +59,13 @@ def test_the_default_config_is_valid_and_is_the_labs():
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has an entry twice"),
         ("seeds", 5, r"seeds: 5 is not of type array"),
+        ("training.dtype", "float16", r"training\.dtype: 'float16' is not one of float32, float64"),
+        ("variants.x", ADAM | {"betas": [0.9]}, r"variants\.x\.betas: \[0\.9\] has 1 of at least 2 entries"),
+        ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has 3 entries; at most 2 are allowed"),
+        ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
+        ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
+        ("variants.x", ADAM | {"eps": 0}, r"variants\.x\.eps: 0 is not greater than 0"),
+        ("variants.torch_sgd.nesterov", True, r"variants\.torch_sgd: the key 'momentum' is missing"),
         ("device", "tpu", r"device: 'tpu' is not one of auto, cpu, cuda"),
         ("data.sha256", {}, r"data\.sha256: the key 'train-images-idx3-ubyte', .* is missing"),
     ],

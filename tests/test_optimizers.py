@@ -1,14 +1,88 @@
+import inspect
+
 import pytest
 import torch
+import yaml
+from conftest import REPOSITORY
 from descent.evaluation import cross_entropy
 from descent.network import forward, initialize, stack
-from descent.optimizers import make_step
+from descent.optimizers import OPTIMIZERS, make_step
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 RECIPES = [
     {"optimizer": "sgd", "lr": 0.01},
     {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9},
     {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5},
+    {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": True},
+    {"optimizer": "sgd", "lr": 0.01, "weight_decay": 0.01},
+    {"optimizer": "adagrad", "lr": 0.01},
+    {"optimizer": "rmsprop", "lr": 0.001},
+    {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.9},
+    {"optimizer": "adam", "lr": 0.001},
+    {"optimizer": "adam", "lr": 0.001, "weight_decay": 0.01},
+    {"optimizer": "adamw", "lr": 0.001, "weight_decay": 0.1},
 ]
+
+fraction = st.floats(0, 0.999)  # of decay rates: momentum, alpha, betas
+decay = st.floats(0, 0.1)
+eps = st.floats(1e-10, 1e-2)
+HYPERPARAMETERS = {
+    "sgd": {"momentum": fraction, "weight_decay": decay, "nesterov": st.booleans()},
+    "adagrad": {"eps": eps},
+    "rmsprop": {"alpha": fraction, "eps": eps, "momentum": fraction},
+    "adam": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
+    "adamw": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
+}
+
+
+@st.composite
+def recipes(draw):
+    """An optimizer with some of its hyperparameters; the others have their default."""
+    optimizer = draw(st.sampled_from(sorted(HYPERPARAMETERS)))
+    chosen = draw(st.fixed_dictionaries({}, optional=HYPERPARAMETERS[optimizer]))
+    if not chosen.get("momentum"):
+        chosen.pop("nesterov", None)
+    return {"optimizer": optimizer, "lr": draw(st.floats(1e-5, 1.0))} | chosen
+
+
+@given(
+    recipe=recipes(),
+    shape=st.lists(st.integers(1, 5), min_size=0, max_size=3),
+    scale=st.floats(1e-3, 1e3),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=200, deadline=None)
+def test_each_rule_follows_its_torch_twin_whatever_the_gradients(recipe, shape, scale, seed):
+    generator = torch.Generator().manual_seed(seed)
+    start = torch.randn(shape, generator=generator, dtype=torch.float64)
+    gradients = scale * torch.randn([50, *shape], generator=generator, dtype=torch.float64)
+    trained = {}
+    for implementation in ("custom", "torch"):
+        w = start.clone().requires_grad_()
+        step = make_step(implementation, parameters=[w], **recipe)
+        for g in gradients:
+            w.grad = g.clone()
+            step()
+        trained[implementation] = w.detach()
+    assert not torch.equal(trained["torch"], start), "nothing was trained"
+    torch.testing.assert_close(trained["custom"], trained["torch"], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_twins_and_schema_have_the_same_hyperparameters_with_the_same_defaults(name):
+    custom, torch_class = (inspect.signature(implementation).parameters for implementation in OPTIMIZERS[name])
+    hyperparameters = {p.name: p.default for p in custom.values() if p.kind == p.KEYWORD_ONLY}
+    assert hyperparameters.pop("lr") is inspect.Parameter.empty
+    assert hyperparameters == {key: torch_class[key].default for key in hyperparameters}
+
+    schema = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+    (then,) = (
+        case["then"]
+        for case in schema["$defs"]["variant"]["allOf"]
+        if name in case["if"]["properties"]["optimizer"].get("enum", case["if"]["properties"]["optimizer"].values())
+    )
+    assert set(then["properties"]) == {"implementation", "optimizer", "lr", *hyperparameters}
 
 
 def test_sgd_steps_down_the_gradient_by_the_learning_rate():

@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from descent.statistics import describe
+from descent.statistics import describe, divergence, prediction_interval
 from descent.steps.plot_curves import STYLES, plot, smooth
-from descent.steps.summarize import summarize, to_markdown
+from descent.steps.summarize import DIFFERENCES, describe_difference, describe_run, last_epoch, to_markdown
 
 
 def evaluation(accuracies: list[float]) -> pd.DataFrame:
@@ -34,19 +34,58 @@ def test_one_seed_has_no_spread():
     assert all(math.isnan(spread[f"x_{name}"]) for name in ("std", "low", "high"))
 
 
+def test_the_prediction_interval_holds_one_more_value_in_95_of_100_cases():
+    random = np.random.default_rng(0)
+    inside = 0
+    for values in random.normal(3, 2, (4000, 6)):
+        low, high = prediction_interval(values[:5])
+        inside += low <= values[5] <= high
+    assert inside / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard deviations of this count
+
+
+NONE_DIVERGED = pd.Series(dtype=int)
+
+
 def test_the_summary_is_that_of_the_last_epoch():
-    table = summarize([("small", "a", evaluation([0.5, 0.7])), ("small", "b", evaluation([0.9, 0.9]))])
-    assert table[["network", "variant", "seeds"]].values.tolist() == [["small", "a", 2], ["small", "b", 2]]
-    assert table["test_accuracy_mean"].tolist() == pytest.approx([0.6, 0.9])
-    assert table["test_accuracy_std"].tolist() == pytest.approx([math.sqrt(0.02), 0])
-    assert table["test_loss_mean"].tolist() == [0, 0]
+    row = describe_run("small", "a", last_epoch(evaluation([0.5, 0.7]), NONE_DIVERGED), NONE_DIVERGED)
+    assert (row["network"], row["variant"], row["seeds"], row["diverged_seeds"]) == ("small", "a", 2, 0)
+    assert row["test_accuracy_mean"] == pytest.approx(0.6)
+    assert row["test_accuracy_std"] == pytest.approx(math.sqrt(0.02))
+    assert row["test_loss_mean"] == 0
+
+
+def test_differences_are_taken_seed_by_seed():
+    one, two = (last_epoch(evaluation(accuracies), NONE_DIVERGED) for accuracies in ([0.9, 0.5], [0.8, 0.4]))
+    row = describe_difference("small", "a", "b", one, two)
+    assert row["test_accuracy_difference_mean"] == pytest.approx(0.1)
+    assert row["test_accuracy_difference_std"] == pytest.approx(0, abs=1e-12)
+    assert list(row) == DIFFERENCES
+
+
+def test_a_run_that_diverged_has_no_mean():
+    losses = pd.DataFrame(
+        {"seed": [4, 4, 4, 7, 7, 7], "iteration": [0, 1, 2] * 2, "loss": [1, 2, 3, 1, np.inf, np.nan]}
+    )
+    diverged = divergence(losses)
+    assert diverged.to_dict() == {7: 1}
+    last = last_epoch(evaluation([0.5, 0.7]), pd.Series({1: 30}))
+    row = describe_run("small", "a", last, pd.Series({1: 30}))
+    assert (row["diverged_seeds"], row["diverged_iteration"]) == (1, 30)
+    assert math.isnan(row["test_accuracy_mean"])
+    text = to_markdown(pd.DataFrame([row]), pd.DataFrame(columns=DIFFERENCES))
+    assert "| small | a | 2 | diverged: 1 of 2 seeds, from iteration 30 | diverged |" in text
 
 
 def test_the_markdown_table_gives_per_cent_and_says_when_there_is_no_spread():
-    many, one = (to_markdown(summarize([("small", "a", evaluation(a))])) for a in ([0.5, 0.7], [0.5]))
-    assert "| small | a | 2 | 60.00 ± 14.14 [" in many
-    assert "| small | a | 1 | 50.00 (one seed: no spread) |" in one
-    assert "nan" not in one
+    def table(accuracies):
+        last = last_epoch(evaluation(accuracies), NONE_DIVERGED)
+        difference = describe_difference("small", "a", "b", last, last * 0)
+        return to_markdown(pd.DataFrame([describe_run("small", "a", last, NONE_DIVERGED)]), pd.DataFrame([difference]))
+
+    assert "| small | a | 2 | 60.00 ± 14.14 [" in table([0.5, 0.7])
+    assert "| small | a − b | 2 | 60.00 ± 14.14 [" in table([0.5, 0.7])
+    assert "| small | a | 1 | 50.00 (one seed: no spread) |" in table([0.5])
+    assert "nan" not in table([0.5])
 
 
 def training(losses: np.ndarray) -> pd.DataFrame:
@@ -68,6 +107,17 @@ def test_curves_are_running_means_of_each_seed_and_then_mean_and_deviation_over_
 
 def test_a_window_longer_than_the_training_is_the_whole_training():
     assert smooth(training(np.full((4, 1), 0.5)), window=100).index.tolist() == [3]
+
+
+def test_a_curve_ends_where_a_seed_diverges_and_says_so():
+    losses = np.full((40, 2), 0.5)
+    losses[30:, 1] = np.nan
+    curve = smooth(training(losses), window=4)
+    assert curve["loss", "mean"].last_valid_index() == 29
+    figure = plot({"a": curve}, {"a": {"color": "blue"} | STYLES["custom"]}, 4)
+    line, cross = figure.axes[0].lines
+    assert line.get_label() == "a (diverged)"
+    assert cross.get_xdata() == [29]
 
 
 def test_a_figure_overlays_its_variants_with_one_band_each():

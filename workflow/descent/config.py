@@ -75,8 +75,12 @@ def explain(error: ValidationError) -> str:
             return f"{value} is not greater than {allowed}"
         case "exclusiveMaximum":
             return f"{value} is not less than {allowed}"
-        case "minItems" | "minProperties":
+        case "minItems" | "minProperties" if not error.instance:
             return "is empty; at least one entry is needed"
+        case "minItems":
+            return f"{value} has {len(error.instance)} of at least {allowed} entries"
+        case "maxItems":
+            return f"{value} has {len(error.instance)} entries; at most {allowed} are allowed"
         case "uniqueItems":
             return f"{value} has an entry twice"
         case "pattern":

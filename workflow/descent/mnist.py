@@ -14,7 +14,7 @@ class Split(NamedTuple):
     labels: torch.Tensor  # [n], int64, 0 to 9
 
 
-def load(path: Path, split: str, device: str | torch.device = "cpu") -> Split:
+def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Split:
     """Load the split ``train`` or ``test`` onto ``device``.
 
     Pixels are scaled from 0..255 to [0, 1] and not normalized further, as
@@ -23,4 +23,4 @@ def load(path: Path, split: str, device: str | torch.device = "cpu") -> Split:
     with safe_open(path, framework="pt") as file:
         images = file.get_tensor(f"{split}_images").to(device)  # [n, 28, 28], uint8
         labels = file.get_tensor(f"{split}_labels").to(device)
-    return Split(images.flatten(1).float().div_(255), labels.long())
+    return Split(images.flatten(1).to(dtype).div_(255), labels.long())

@@ -55,13 +55,13 @@ def options(**values):
     """Command line options in the order of their names, quoted for the shell.
 
     seeds=[0, 1] is --seeds 0 1; drop_last=True is --drop-last, and False --no-drop-last; a dict is NAME=VALUE
-    words; a list of tuples gives the option once for each; None gives nothing.
+    words; a list of tuples gives the option once for each; None and an empty list give nothing.
     """
     words = []
     for name, value in sorted(values.items()):
         name = name.replace("_", "-")
         match value:
-            case None:
+            case None | []:
                 pass
             case bool():
                 words.append(f"--{name}" if value else f"--no-{name}")
@@ -100,5 +100,7 @@ def twins():
     ]
 
 
+TWINS = twins()
+
 # The figures of a network, each with the variants that it overlays.
-FIGURES = {"curves": list(VARIANTS)} | {f"{custom}-{torch}": [custom, torch] for custom, torch in twins()}
+FIGURES = {"curves": list(VARIANTS)} | {f"{custom}-{torch}": [custom, torch] for custom, torch in TWINS}

@@ -27,20 +27,57 @@ rule plot_curves:
 rule summarize:
     input:
         code=code("summarize"),
-        evaluation=expand("results/{network}/{variant}/evaluation.csv", network=NETWORKS, variant=VARIANTS),
+        initial=expand(rules.initialize.output.metrics, network=NETWORKS),
+        runs=expand([rules.train.output.training, rules.train.output.evaluation], network=NETWORKS, variant=VARIANTS),
     output:
-        csv=report("results/summary.csv", category="Summary", caption="../report/summary.rst"),
+        initial="results/initial.csv",
+        summary=report("results/summary.csv", category="Summary", caption="../report/summary.rst"),
+        differences="results/differences.csv",
         markdown="results/summary.md",
     log:
         "results/summarize.log",
     params:
-        options=options(
-            run=[
-                (network, variant, f"results/{network}/{variant}/evaluation.csv")
-                for network in NETWORKS
-                for variant in VARIANTS
-            ]
-        ),
+        options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        "python -m descent.steps.summarize {params.options} --csv {output.csv} --markdown {output.markdown}"
+        "python -m descent.steps.summarize {params.options} --initial {output.initial} --summary {output.summary}"
+        " --differences {output.differences} --markdown {output.markdown} 2>&1 | tee {log}"
+
+
+rule compare_twins:
+    input:
+        code=code("compare_twins"),
+        runs=expand(
+            [rules.train.output.training, rules.train.output.evaluation, rules.train.output.parameters],
+            network=NETWORKS,
+            variant=[variant for pair in TWINS for variant in pair],
+        ),
+    output:
+        twins="results/twins.csv",
+        verdicts="results/verdicts.csv",
+    log:
+        "results/compare_twins.log",
+    params:
+        options=options(results="results", networks=list(NETWORKS), pair=TWINS),
+    shell:
+        "python -m descent.steps.compare_twins {params.options} --twins {output.twins} --verdicts {output.verdicts}"
+        " 2>&1 | tee {log}"
+
+
+rule compare_published:
+    input:
+        code=code("compare_published"),
+        published=os.path.relpath(WORKFLOW / "resources/published.csv"),
+        initial=rules.summarize.input.initial,
+        runs=rules.summarize.input.runs,
+    output:
+        comparison="results/published.csv",
+        reproduction="results/reproduction.csv",
+        figure=expand("results/published.{format}", format=["svg", "png"]),
+    log:
+        "results/compare_published.log",
+    params:
+        options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
+    shell:
+        "python -m descent.steps.compare_published --published {input.published} {params.options}"
+        " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure}"
         " 2>&1 | tee {log}"

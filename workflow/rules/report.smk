@@ -2,12 +2,18 @@ rule report:
     input:
         code=code("report"),
         template=os.path.relpath(WORKFLOW / "report/report.html.j2"),
-        summary="results/summary.csv",
-        initial=expand("results/{network}/initial.csv", network=NETWORKS),
-        runs=expand("results/{network}/{variant}/run.json", network=NETWORKS, variant=VARIANTS),
+        tables=[
+            rules.summarize.output.initial,
+            rules.summarize.output.summary,
+            rules.summarize.output.differences,
+            rules.compare_twins.output,
+            rules.compare_published.output,
+        ],
+        runs=expand(rules.train.output.run, network=NETWORKS, variant=VARIANTS),
         figures=expand("results/{network}/{figure}.svg", network=NETWORKS, figure=FIGURES),
     output:
-        "results/report.html",
+        page="results/report.html",
+        experiment="results/experiment.json",
     log:
         "results/report.log",
     params:
@@ -15,4 +21,5 @@ rule report:
         figures=json.dumps(FIGURES),
     shell:
         "python -m descent.steps.report --template {input.template} --config {params.config:q}"
-        " --figures {params.figures:q} --results results --output {output} 2>&1 | tee {log}"
+        " --figures {params.figures:q} --results results"
+        " --experiment {output.experiment} --page {output.page} 2>&1 | tee {log}"

@@ -2,17 +2,13 @@
 
 import argparse
 from itertools import cycle
-from pathlib import Path
 
-import matplotlib
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
-from descent.files import written_whole
-
-# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line.
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+from descent.figures import COLOURS, save
 
 # A thin dashed line on a broad pale one: both are seen where they coincide.
 STYLES = {
@@ -21,14 +17,18 @@ STYLES = {
 }
 
 
+HIGHEST_LOSS = 10  # nats, that a figure shows; an untrained network has 2.3
+
+
 def smooth(training: pd.DataFrame, window: int) -> pd.DataFrame:
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
     ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
     the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Four points a window are
-    kept: more would not be seen.
+    kept: more would not be seen. From the iteration on at which a seed's loss is not finite all are NaN.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
+    curves = curves.mask(~np.isfinite(curves["loss"]).all(axis=1))
     window = min(window, len(curves))
     curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 4)]
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
@@ -44,13 +44,17 @@ def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int
     for panel, metric in zip(panels, ("loss", "accuracy")):
         for variant, curve in curves.items():
             mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
-            panel.plot(mean.index, mean, label=variant, **look)
+            panel.plot(mean.index, mean, label=f"{variant} (diverged)" if mean.isna().any() else variant, **look)
+            if mean.isna().any() and mean.notna().any():
+                end = mean.last_valid_index()
+                panel.plot(end, mean[end], marker="X", markersize=9, color=look["color"], zorder=4)
             panel.fill_between(mean.index, mean - std, mean + std, color=look["color"], alpha=0.2, linewidth=0)
         panel.set_xlabel("iteration")
         panel.grid(alpha=0.3)
         panel.margins(x=0.01)
         panel.spines[["top", "right"]].set_visible(False)
     panels[0].set_yscale("log")
+    panels[0].set_ylim(top=min(panels[0].get_ylim()[1], HIGHEST_LOSS))
     panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[0].yaxis.set_major_formatter("{x:g}")
     panels[0].yaxis.set_minor_formatter(NullFormatter())
@@ -87,7 +91,6 @@ def main() -> None:
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
     arguments = parser.parse_args()
 
-    matplotlib.rcParams["svg.hashsalt"] = "descent"  # the same curves give the same bytes
     looks = {
         variant: {"color": colour} | STYLES[implementation]
         for colour, (variant, implementation, _) in zip(cycle(COLOURS), arguments.run)
@@ -95,9 +98,8 @@ def main() -> None:
     curves = {variant: smooth(pd.read_csv(csv), arguments.smoothing) for variant, _, csv in arguments.run}
     for target, *variants in arguments.figure:
         figure = plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing)
-        for ending, options in {".svg": {"metadata": {"Date": None}}, ".png": {"dpi": 150}}.items():
-            with written_whole(Path(target + ending)) as path:
-                figure.savefig(path, **options)
+        for ending in (".svg", ".png"):
+            save(figure, target + ending)
 
 
 if __name__ == "__main__":

@@ -3,16 +3,52 @@
 import argparse
 import base64
 import json
+import math
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from descent.files import written_whole
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
+
+
+class Sourced:
+    """A value read from a file, which remembers the file and where in it the value stands.
+
+    So every number on the page says where it comes from, and the page has no others.
+    """
+
+    def __init__(self, value: Any, source: str) -> None:
+        self.value, self.source = value, source
+
+    def __getitem__(self, key: str | int) -> "Sourced":
+        return Sourced(self.value[key], f"{self.source}/{key}")
+
+    def __iter__(self) -> Iterator["Sourced"]:
+        return (self[key] for key in (self.value if isinstance(self.value, dict) else range(len(self.value))))
+
+    @property
+    def missing(self) -> bool:
+        return self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
+
+
+def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
+    """A value as an HTML ``data`` element: formatted for people, with the exact value and its source."""
+    text = form.format(sourced.value * scale if scale != 1 else sourced.value)
+    return Markup('<data value="{}" data-source="{}">{}</data>').format(sourced.value, sourced.source, text)
+
+
+def load(file: Path, results: Path) -> Sourced:
+    """Read a CSV (as a list of rows) or JSON file of the results."""
+    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_text())
+    return Sourced(value, file.relative_to(results).as_posix())
 
 
 def data_uri(svg: Path) -> str:
@@ -26,9 +62,14 @@ def main() -> None:
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON", help="the experiment, as JSON")
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
-    parser.add_argument("--output", type=Path, required=True, help="the page to write")
+    parser.add_argument("--experiment", type=Path, required=True, help="JSON to write: config and versions")
+    parser.add_argument("--page", type=Path, required=True, help="the page to write")
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
+
+    with written_whole(arguments.experiment) as path:
+        versions = {package: version(package) for package in PACKAGES}
+        path.write_text(json.dumps({"config": config, "versions": versions}, indent=2) + "\n")
 
     environment = Environment(
         loader=FileSystemLoader(arguments.template.parent),
@@ -37,13 +78,14 @@ def main() -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["show"] = show
+    tables = ("initial", "summary", "differences", "twins", "verdicts", "published", "reproduction")
     page = environment.get_template(arguments.template.name).render(
-        config=config,
+        experiment=load(arguments.experiment, results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
-        summary=pd.read_csv(results / "summary.csv").to_dict("records"),
-        initial={network: pd.read_csv(results / network / "initial.csv") for network in config["networks"]},
+        **{table: load(results / f"{table}.csv", results) for table in tables},
         runs={
-            (network, variant): json.loads((results / network / variant / "run.json").read_text())
+            (network, variant): load(results / network / variant / "run.json", results)
             for network in config["networks"]
             for variant in config["variants"]
         },
@@ -53,9 +95,9 @@ def main() -> None:
             for network in config["networks"]
             for figure in arguments.figures
         },
-        versions={package: version(package) for package in PACKAGES},
+        published_image=data_uri(results / "published.svg"),
     )
-    with written_whole(arguments.output) as path:
+    with written_whole(arguments.page) as path:
         path.write_text(page, encoding="utf-8")
 
 

@@ -1,33 +1,74 @@
-"""Write the table of test accuracy and test loss after the last epoch, with their spread over seeds."""
+"""Write what the networks reach on the test set, with its spread over seeds, and how the variants differ."""
 
 import argparse
+import math
+from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
 from descent.files import written_whole
-from descent.statistics import describe
+from descent.statistics import describe, divergence
+
+METRICS = ["accuracy", "loss"]
+
+# The columns of differences.csv, which may have no row.
+DIFFERENCES = ["network", "variant", "other", "seeds"] + [
+    f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std", "low", "high")
+]
 
 
-def summarize(runs: list[tuple[str, str, pd.DataFrame]]) -> pd.DataFrame:
-    """One row a network and variant, from (network, variant, evaluation) with evaluation.csv's columns."""
-    rows = []
-    for network, variant, evaluation in runs:
-        last = evaluation[evaluation["epoch"] == evaluation["epoch"].max()]
-        rows.append(
-            {"network": network, "variant": variant, "seeds": len(last)}
-            | describe("test_accuracy", last["accuracy"])
-            | describe("test_loss", last["loss"])
-        )
-    return pd.DataFrame(rows)
+def last_epoch(evaluation: pd.DataFrame, diverged: pd.Series) -> pd.DataFrame:
+    """Test loss and accuracy after the last epoch, indexed by seed; NaN for seeds that ``diverged``."""
+    last = evaluation[evaluation["epoch"] == evaluation["epoch"].max()].set_index("seed")[METRICS]
+    return last.drop(diverged.index).reindex(last.index)
 
 
-def to_markdown(summary: pd.DataFrame) -> str:
-    """The table as people read it: accuracies in per cent."""
+def describe_initial(network: str, initial: pd.DataFrame) -> dict:
+    """Test accuracy and loss before any training: a row of initial.csv."""
+    row = {"network": network, "seeds": len(initial)}
+    for metric in METRICS:
+        row |= describe(f"test_{metric}", initial[metric])
+    return row
+
+
+def describe_run(network: str, variant: str, last: pd.DataFrame, diverged: pd.Series) -> dict:
+    """What ``last_epoch`` gave, over the seeds: a row of summary.csv.
+
+    Where a seed diverged there is no mean: it would be one of trained and of lost networks.
+    """
+    row = {
+        "network": network,
+        "variant": variant,
+        "seeds": len(last),
+        "diverged_seeds": len(diverged),
+        "diverged_iteration": diverged.min() if len(diverged) else math.nan,
+    }
+    for metric in METRICS:
+        row |= describe(f"test_{metric}", last[metric])
+    return row
+
+
+def describe_difference(network: str, variant: str, other: str, one: pd.DataFrame, two: pd.DataFrame) -> dict:
+    """``variant`` less ``other``, seed by seed, after the last epoch: a row of differences.csv.
+
+    Both start alike and see the same minibatches, seed by seed, so what the seed brings to both drops out.
+    """
+    difference = one - two
+    row = {"network": network, "variant": variant, "other": other, "seeds": len(difference)}
+    for metric in METRICS:
+        row |= describe(f"test_{metric}_difference", difference[metric])
+    return row
+
+
+def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """The tables as people read them: accuracies in per cent."""
 
     def spread(row: pd.Series, metric: str, scale: float, digits: int) -> str:
         mean, std = row[f"{metric}_mean"] * scale, row[f"{metric}_std"] * scale
         low, high = row[f"{metric}_low"] * scale, row[f"{metric}_high"] * scale
+        if math.isnan(mean):
+            return "diverged"
         if row["seeds"] == 1:
             return f"{mean:.{digits}f} (one seed: no spread)"
         return f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
@@ -37,33 +78,66 @@ def to_markdown(summary: pd.DataFrame) -> str:
         "| --- | --- | --: | --: | --: |",
     ]
     for _, row in summary.iterrows():
+        lost = (
+            f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds, from iteration {row['diverged_iteration']:.0f}"
+        )
         lines.append(
             f"| {row['network']} | {row['variant']} | {row['seeds']} "
-            f"| {spread(row, 'test_accuracy', 100, 2)} | {spread(row, 'test_loss', 1, 4)} |"
+            f"| {lost if row['diverged_seeds'] else spread(row, 'test_accuracy', 100, 2)} "
+            f"| {spread(row, 'test_loss', 1, 4)} |"
         )
     lines += ["", "Mean ± standard deviation over seeds, and in brackets the 95 % Student interval of the mean.", ""]
+    if len(differences):
+        lines += [
+            "| network | difference | seeds | of test accuracy, points | of test loss, nats |",
+            "| --- | --- | --: | --: | --: |",
+        ]
+        for _, row in differences.iterrows():
+            lines.append(
+                f"| {row['network']} | {row['variant']} − {row['other']} | {row['seeds']} "
+                f"| {spread(row, 'test_accuracy_difference', 100, 2)} "
+                f"| {spread(row, 'test_loss_difference', 1, 4)} |"
+            )
+        lines += ["", "Differences are taken seed by seed: both variants start alike and see the same minibatches.", ""]
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--run",
-        nargs=3,
-        action="append",
-        required=True,
-        metavar=("NETWORK", "VARIANT", "CSV"),
-        help="a network, a variant, and its evaluation.csv",
-    )
-    parser.add_argument("--csv", type=Path, required=True, help="CSV to write, accuracies as fractions")
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
+    parser.add_argument("--networks", nargs="+", required=True)
+    parser.add_argument("--variants", nargs="+", required=True)
+    parser.add_argument("--initial", type=Path, required=True, help="CSV to write: a row a network, before training")
+    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: a row a network and variant")
+    parser.add_argument("--differences", type=Path, required=True, help="CSV to write: a row a pair of variants")
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown to write, accuracies in per cent")
     arguments = parser.parse_args()
 
-    summary = summarize([(network, variant, pd.read_csv(csv)) for network, variant, csv in arguments.run])
-    markdown = to_markdown(summary)
+    def read(*path: str) -> pd.DataFrame:
+        return pd.read_csv(arguments.results.joinpath(*path))
+
+    initial, summary, differences = [], [], []
+    for network in arguments.networks:
+        initial.append(describe_initial(network, read(network, "initial.csv")))
+        last = {}
+        for variant in arguments.variants:
+            diverged = divergence(read(network, variant, "training.csv"))
+            last[variant] = last_epoch(read(network, variant, "evaluation.csv"), diverged)
+            summary.append(describe_run(network, variant, last[variant], diverged))
+        for other, variant in combinations(arguments.variants, 2):
+            differences.append(describe_difference(network, variant, other, last[variant], last[other]))
+
+    initial, summary = pd.DataFrame(initial), pd.DataFrame(summary)
+    differences = pd.DataFrame(differences, columns=DIFFERENCES)
+    for target, table in {
+        arguments.initial: initial,
+        arguments.summary: summary,
+        arguments.differences: differences,
+    }.items():
+        with written_whole(target) as path:
+            table.to_csv(path, index=False)
+    markdown = to_markdown(summary, differences)
     print(markdown)
-    with written_whole(arguments.csv) as path:
-        summary.to_csv(path, index=False)
     with written_whole(arguments.markdown) as path:
         path.write_text(markdown)
 

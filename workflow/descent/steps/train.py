@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 from descent import mnist
 from descent.files import written_whole
 from descent.optimizers import OPTIMIZERS, make_step
+from descent.statistics import divergence
 from descent.training import Metrics, train
 
 
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--evaluation-batch-size", type=int, required=True)
     parser.add_argument("--shuffle", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--drop-last", action=argparse.BooleanOptionalAction, default=False)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
     parser.add_argument("--training", type=Path, required=True, help="CSV to write: a row a minibatch")
@@ -94,13 +96,12 @@ def main() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     torch.use_deterministic_algorithms(True)
     torch.set_num_threads(arguments.threads)
-    device = choose_device(arguments.device)
+    device, dtype = choose_device(arguments.device), getattr(torch, arguments.dtype)
 
     parameters = load_file(arguments.initial, device=str(device))
     seeds = parameters.pop("seeds").tolist()
-    for parameter in parameters.values():
-        parameter.requires_grad_()
-    train_split, test_split = (mnist.load(arguments.mnist, split, device) for split in ("train", "test"))
+    parameters = {name: parameter.to(dtype).requires_grad_() for name, parameter in parameters.items()}
+    train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     step = make_step(
         arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
     )
@@ -125,21 +126,27 @@ def main() -> None:
 
     iterations = torch.arange(len(training.loss))
     per_epoch = len(iterations) // arguments.epochs
+    training = tidy(training, seeds, iteration=iterations, epoch=iterations // per_epoch)
+    evaluation = tidy(evaluation, seeds, epoch=torch.arange(arguments.epochs))
+    for seed, iteration in divergence(training).items():
+        print(f"seed {seed} diverged: its loss is not finite from iteration {iteration} on")
     with written_whole(arguments.training) as path:
-        tidy(training, seeds, iteration=iterations, epoch=iterations // per_epoch).to_csv(path, index=False)
+        training.to_csv(path, index=False, na_rep="nan")
     with written_whole(arguments.evaluation) as path:
-        tidy(evaluation, seeds, epoch=torch.arange(arguments.epochs)).to_csv(path, index=False)
+        evaluation.to_csv(path, index=False, na_rep="nan")
     with written_whole(arguments.parameters) as path:
         path.write_bytes(save({name: p.detach() for name, p in parameters.items()}))
     with written_whole(arguments.run) as path:
         run = {
             "device": device_name(device),
             "threads": arguments.threads if device.type == "cpu" else None,
+            "dtype": arguments.dtype,
             "torch": torch.__version__,
             "python": platform.python_version(),
             "seeds": len(seeds),
             "iterations": len(iterations),
             "seconds": seconds,
+            "microseconds_per_iteration_and_seed": seconds / len(iterations) / len(seeds) * 1e6,
         }
         path.write_text(json.dumps(run, indent=2) + "\n")
 

@@ -1,0 +1,170 @@
+"""The twins' comparison and the comparison with the sheet, on runs that are written down here."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import REPOSITORY
+from descent.steps.compare_published import compare as compare_published
+from descent.steps.compare_published import count
+from descent.steps.compare_twins import compare as compare_twins
+from descent.steps.compare_twins import verdict
+from safetensors.numpy import save_file
+
+SEEDS = [2, 5]
+
+
+def write_run(folder, losses, accuracies, W0):
+    """What `train` writes, for losses [iterations, seeds], final test accuracies [seeds], and parameters [seeds, n]."""
+    folder.mkdir(parents=True)
+    iterations = np.arange(len(losses))
+    pd.concat(
+        pd.DataFrame({"seed": seed, "iteration": iterations, "epoch": iterations // 10, "loss": losses[:, i]})
+        for i, seed in enumerate(SEEDS)
+    ).assign(accuracy=0.5).to_csv(folder / "training.csv", index=False)
+    last = (len(losses) - 1) // 10
+    pd.DataFrame(
+        [
+            {"seed": seed, "epoch": epoch, "loss": 0.1, "accuracy": accuracy if epoch == last else 0}
+            for seed, accuracy in zip(SEEDS, accuracies)
+            for epoch in range(last + 1)
+        ]
+    ).to_csv(folder / "evaluation.csv", index=False)
+    save_file({"W0": np.asarray(W0, dtype=np.float32)}, folder / "parameters.safetensors")
+    return folder
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Compare a run with a changed copy of it; each change is added to the losses."""
+
+    def compare(change, W0=((1.0, -4.0), (2.0, 8.0)), accuracies=(0.9, 0.8)):
+        losses = np.linspace(2, 1, 40)[:, None].repeat(2, axis=1)
+        torch = write_run(tmp_path / "torch", losses, (0.9, 0.8), ((1.0, -4.0), (2.0, 8.0)))
+        return compare_twins(write_run(tmp_path / "custom", losses + change, accuracies, W0), torch)
+
+    return compare
+
+
+def test_a_run_and_its_copy_are_identical(pair):
+    comparison = pair(np.zeros((40, 2)))
+    assert comparison["seed"].tolist() == SEEDS
+    assert comparison["max_loss_difference"].tolist() == [0, 0]
+    assert comparison.filter(like="first").isna().all(axis=None)
+    assert verdict(comparison)["verdict"] == "identical"
+
+
+def test_where_twins_part_is_found_for_each_seed(pair):
+    change = np.zeros((40, 2))
+    change[15:, 1] = 1e-5
+    change[30, 1] = -0.25
+    comparison = pair(change, W0=((1.0, -4.0), (2.0, 6.0)), accuracies=(0.9, 0.75))
+    two = comparison.set_index("seed").loc[5]
+    assert two["max_loss_difference"] == pytest.approx(0.25)
+    assert two["rms_loss_difference"] == pytest.approx(math.sqrt((0.25**2 + 24 * 1e-10) / 40))
+    assert two["first_iteration_above_1e-6"] == 15
+    assert two["first_iteration_above_1e-3"] == 30
+    assert two["max_parameter_difference"] == pytest.approx(2 / 8)
+    assert two["test_accuracy_difference"] == pytest.approx(-0.05)
+    assert comparison.set_index("seed").loc[2]["max_loss_difference"] == 0
+    summed = verdict(comparison)
+    assert summed["verdict"] == "drift"
+    assert summed["first_iteration_above_1e-3"] == 30
+    assert summed["test_accuracy_difference"] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (1e-7, "rounding"),
+        (2e-6, "drift"),
+        (2e-3, "different"),
+        (np.where(np.arange(40)[:, None] < 30, 0, np.nan), "different"),
+    ],
+    ids=["1e-7", "2e-6", "2e-3", "one diverges"],
+)
+def test_the_verdict_tells_rounding_from_a_mistake(pair, change, word):
+    assert verdict(pair(np.zeros((40, 2)) + change))["verdict"] == word
+
+
+def test_twins_that_diverge_together_are_alike(tmp_path):
+    losses = np.full((40, 2), np.nan)
+    runs = [write_run(tmp_path / name, losses, (0.1, 0.1), [[np.nan], [np.nan]]) for name in ("custom", "torch")]
+    assert verdict(compare_twins(*runs))["verdict"] == "identical"
+
+
+def test_every_figure_of_the_sheet_is_a_resource():
+    published = pd.read_csv(REPOSITORY / "workflow/resources/published.csv", comment="#")
+    assert published[["loss", "accuracy"]].notna().sum().sum() == 170
+    assert published["variant"].value_counts().to_dict() == {
+        "custom_sgd": 21,
+        "torch_sgd": 21,
+        "custom_momentum": 21,
+        "torch_momentum": 21,
+        "initial": 1,
+    }
+
+
+@pytest.fixture
+def run():
+    """Tables of one network: 3 seeds, 2 epochs of 2 iterations, and losses that are easy to add up."""
+    training = pd.DataFrame(
+        [
+            {"seed": seed, "iteration": i, "epoch": i // 2, "loss": seed + i, "accuracy": 0.1 * seed}
+            for seed in (1, 2, 3)
+            for i in range(4)
+        ]
+    )
+    evaluation = pd.DataFrame(
+        [
+            {"seed": seed, "epoch": epoch, "loss": seed / 10 + epoch, "accuracy": 0.9 + seed / 100}
+            for seed in (1, 2, 3)
+            for epoch in (0, 1)
+        ]
+    )
+    tables = {
+        ("initial.csv",): pd.DataFrame({"seed": [1, 2, 3], "loss": [2.2, 2.3, 2.4], "accuracy": [0.1, 0.1, 0.13]}),
+        ("a", "training.csv"): training,
+        ("a", "evaluation.csv"): evaluation,
+    }
+    return lambda *path: tables[path]
+
+
+def published(*rows):
+    columns = ["variant", "epoch", "split", "loss", "accuracy"]
+    return pd.DataFrame(rows, columns=columns).astype({"epoch": "Int64"})
+
+
+def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
+    sheet = published(
+        ("initial", None, "test", 2.35, 0.11),
+        ("a", 0, "train_cumulative", 2.5, 0.2),
+        ("a", 1, "train_cumulative", 90.0, 0.2),
+        ("a", 1, "test", 1.2, 0.92),
+        ("a", 7, "train_cumulative", 1.0, 0.5),
+        ("a", 7, "test", 1.0, 0.5),
+    )
+    table = pd.DataFrame(compare_published("net", sheet, run))
+    assert len(table) == 8, "this run has no epoch 7"
+    losses = table[table["metric"] == "loss"]
+    # Means over iterations 0, 1 and 0 to 3 of seed + iteration; the test loss is seed / 10 + 1.
+    assert losses["mean"].tolist() == pytest.approx([2.3, 2.5, 3.5, 1.2])
+    assert losses["std"].tolist() == pytest.approx([0.1, 1, 1, 0.1])
+    assert losses["distance"].tolist() == pytest.approx([0.5, 0, 86.5, 0], abs=1e-9)
+    assert losses["inside"].tolist() == [True, True, False, True]
+    # Student's t for two degrees of freedom is 4.303 in every table.
+    assert losses["high"].iloc[1] == pytest.approx(2.5 + 4.303 * math.sqrt(4 / 3), rel=1e-3)
+
+    (row,) = count(table.astype({"inside": "boolean"})).to_dict("records")
+    assert (row["figures"], row["inside"], row["outside"]) == (8, 7, 1)
+    assert row["outside_by_chance"] == pytest.approx(0.4)
+    assert row["largest_distance"] == pytest.approx(86.5)
+    assert row["verdict"] == "not reproduced", "7 of 8 are less than 90 %"
+
+
+def test_one_seed_has_no_interval_to_lie_in(run):
+    one = published(("a", 1, "test", 1.2, 0.92))
+    table = pd.DataFrame(compare_published("net", one, lambda *path: run(*path).query("seed == 1")))
+    assert table["inside"].isna().all()
+    assert count(table.astype({"inside": "boolean"}))["verdict"].tolist() == ["unknown"]

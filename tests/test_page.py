@@ -1,0 +1,136 @@
+"""The page taken apart: every number on it stands in a file of the results."""
+
+import csv
+import json
+import math
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+# What the page says of itself and of the sheet in words of its own: all other digits must come from a file.
+WORDS = [
+    r"95 %",  # of the intervals
+    r"10⁻⁶|10⁻³",  # the thresholds of twins.csv
+    r"asks for 100 hidden units|its code has 50|Beside 100 units|Beside 50 units",  # the sheet's sizes
+    r"last 16 test images",  # of the sheet's loader
+]
+
+
+class Page(HTMLParser):
+    """The text outside of tags, the ``data`` elements, and all addresses; ``style`` and ``pre`` are left out."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text, self.data, self.addresses, self.open = "", [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
+        if tag not in ("meta", "img"):
+            self.open.append(tag)
+        if tag == "data":
+            self.data.append([attributes["data-source"], attributes["value"], ""])
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "data" in self.open:
+            self.data[-1][2] += data
+        elif not {"style", "pre"} & set(self.open):
+            self.text += data
+
+
+def look_up(results: Path, source: str):
+    """The value that ``source``, FILE/KEY/KEY, stands for, read without the package's own code."""
+    file, keys = re.fullmatch(r"(.*?\.(?:csv|json))/(.*)", source).groups()
+    if file.endswith(".csv"):
+        with (results / file).open(newline="") as lines:
+            value = list(csv.DictReader(lines))
+    else:
+        value = json.loads((results / file).read_text())
+    for key in keys.split("/"):
+        value = value[int(key) if isinstance(value, list) else key]
+    return value
+
+
+@pytest.fixture(scope="module")
+def page(finished) -> Page:
+    return Page((finished.path / "results/report.html").read_text(encoding="utf-8"))
+
+
+def check_numbers(page: Page, results: Path) -> None:
+    assert len(page.data) > 50
+    for source, value, text in page.data:
+        expected = look_up(results, source)
+        try:
+            shown, expected = float(text), float(expected)
+        except ValueError:
+            assert text == value == str(expected), source
+            continue
+        assert math.isclose(float(value), expected, rel_tol=1e-12), source
+        digits = len(text.partition(".")[2]) if "e" not in text else 0
+        rounding = 10**-digits / 2 if "e" not in text else 0.05 * 10 ** math.floor(math.log10(abs(expected)))
+        assert any(abs(shown - expected * scale) <= rounding * 1.0001 for scale in (1, 100)), (source, text)
+
+    rest = page.text
+    for words in WORDS:
+        rest = re.sub(words, "", rest)
+    assert not re.findall(r".*\d.*", rest)
+
+
+def test_every_number_on_the_page_stands_in_a_file_of_the_results(page, finished):
+    check_numbers(page, finished.path / "results")
+
+
+def test_the_page_shows_all_of_the_summary_and_of_the_comparisons(page, finished):
+    sources = {source for source, _, _ in page.data}
+    for table, columns in {
+        "summary": ["test_accuracy_mean", "test_accuracy_std", "test_accuracy_low", "test_loss_mean"],
+        "differences": ["test_accuracy_difference_mean", "test_accuracy_difference_high"],
+        "initial": ["test_accuracy_mean", "test_loss_mean"],
+    }.items():
+        with (finished.path / f"results/{table}.csv").open(newline="") as lines:
+            rows = len(list(csv.DictReader(lines)))
+        assert {f"{table}.csv/{row}/{column}" for row in range(rows) for column in columns} <= sources
+
+
+def test_the_page_needs_no_other_file(page):
+    assert len(page.addresses) == 7
+    assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
+
+
+def test_the_page_tells_its_story_in_order(page):
+    places = [
+        page.text.index(title) for title in ("What was trained", "How well", "Are the twins", "Does it reproduce")
+    ]
+    assert places == sorted(places)
+    assert page.text.count("are the same to the bit") == 4
+
+
+def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout):
+    def edit(config: dict) -> None:
+        config["seeds"] = [3]
+        config["variants"] = {
+            "custom_sgd": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
+            # w ← (1 − 1000) w − g: no parameter stays finite for long.
+            "far_off": {"implementation": "torch", "optimizer": "sgd", "lr": 1.0, "weight_decay": 1000.0},
+        }
+
+    checkout.edit_config(edit)
+    run = checkout.snakemake()
+    results = checkout.path / "results"
+    page = Page((results / "report.html").read_text(encoding="utf-8"))
+    check_numbers(page, results)
+    words = " ".join(page.text.split())
+    assert "One seed, so no spread and no interval" in words
+    assert "diverged: the loss of" in words
+    assert "There are no twins" in words
+    assert "nan" not in words
+    assert "(diverged)" in (results / "exercise/curves.svg").read_text()
+    assert re.search(r"seed 3 diverged: its loss is not finite from iteration \d+ on", run.stdout + run.stderr)
+    assert (results / "twins.csv").read_text().count("\n") == 1
+    assert checkout.stale() == set()

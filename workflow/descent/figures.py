@@ -1,0 +1,20 @@
+"""What the figures of all steps have in common."""
+
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from descent.files import written_whole
+
+# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+
+
+def save(figure: Figure, path: str | Path) -> None:
+    """Save ``figure`` as its ending says, .svg or .png; the same figure gives the same bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(path) as unfinished:
+        if unfinished.suffix == ".svg":
+            figure.savefig(unfinished, metadata={"Date": None})
+        else:
+            figure.savefig(unfinished, dpi=150)

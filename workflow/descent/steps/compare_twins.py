@@ -1,0 +1,126 @@
+"""Measure how far the twins are apart: variants that differ in nothing but their implementation."""
+
+import argparse
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file
+
+from descent.files import written_whole
+
+ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
+
+FIGURES = {
+    "max_loss_difference": "nats, over all minibatches",
+    "rms_loss_difference": "nats, over all minibatches",
+    "first_iteration_above_1e-6": "at which the losses differ by more than this; empty if never",
+    "first_iteration_above_1e-3": "likewise",
+    "max_parameter_difference": "of the final parameters, relative to the largest entry of the same tensor",
+    "test_accuracy_difference": "custom less torch, a fraction, after the last epoch",
+}
+
+
+def distance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
+    """|one − two| element by element; 0 where neither is finite, infinite where just one is."""
+    finite = np.isfinite(one) & np.isfinite(two)
+    with np.errstate(invalid="ignore"):
+        return np.where(finite, np.abs(one - two), np.where(np.isfinite(one) == np.isfinite(two), 0, math.inf))
+
+
+def first_above(distances: np.ndarray, threshold: float) -> float:
+    """The first index at which ``distances`` exceed ``threshold``; NaN if they never do."""
+    above = distances > threshold
+    return above.argmax() if above.any() else math.nan
+
+
+def parameter_difference(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> float:
+    """The largest difference of two networks' parameters, relative to the largest entry of the same tensor."""
+    largest = 0.0
+    for name in one:
+        difference = distance(one[name], two[name]).max()
+        if difference:
+            scale = np.abs(two[name]).max(where=np.isfinite(two[name]), initial=0)
+            largest = max(largest, difference / scale if scale else math.inf)
+    return largest
+
+
+def compare(custom: Path, torch: Path) -> pd.DataFrame:
+    """Compare two runs by the folders that `train` wrote: a row a seed, with the columns seed and ``FIGURES``."""
+    losses, accuracies, parameters = [], [], []
+    for folder in (custom, torch):
+        training, evaluation = pd.read_csv(folder / "training.csv"), pd.read_csv(folder / "evaluation.csv")
+        losses.append(training.pivot(index="iteration", columns="seed", values="loss"))
+        accuracies.append(evaluation.groupby("seed", sort=False)["accuracy"].last())
+        parameters.append(load_file(folder / "parameters.safetensors"))
+    rows = []
+    for i, seed in enumerate(accuracies[0].index):
+        apart = distance(*(loss[seed].to_numpy() for loss in losses))
+        figures = (
+            apart.max(),
+            math.sqrt(np.mean(apart**2)),
+            first_above(apart, ROUNDING),
+            first_above(apart, VISIBLE),
+            parameter_difference(*({name: tensor[i] for name, tensor in stack.items()} for stack in parameters)),
+            accuracies[0][seed] - accuracies[1][seed],
+        )
+        rows.append({"seed": seed, **dict(zip(FIGURES, figures))})
+    return pd.DataFrame(rows)
+
+
+def verdict(comparison: pd.DataFrame) -> dict:
+    """Sum a pair's comparison up over its seeds: a row of verdicts.csv.
+
+    The verdict is ``identical``: every loss and parameter is the same to the bit;
+    ``rounding``: no two losses differ by more than 1e-6;
+    ``drift``: they start together, and rounding has grown to more than that later;
+    ``different``: the losses are more than 1e-3 apart within the first ten iterations, too soon for rounding
+    to have grown, or one of them diverged alone.
+    """
+    worst = comparison.drop(columns="seed").abs().max()
+    first = comparison.filter(like="first_iteration").min()
+    if worst["max_loss_difference"] == worst["max_parameter_difference"] == 0:
+        word = "identical"
+    elif math.isinf(worst["max_loss_difference"]) or first["first_iteration_above_1e-3"] < 10:
+        word = "different"
+    elif math.isnan(first["first_iteration_above_1e-6"]):
+        word = "rounding"
+    else:
+        word = "drift"
+    return {"seeds": len(comparison), "verdict": word} | worst.to_dict() | first.to_dict()
+
+
+def main() -> None:
+    figures = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
+    parser = argparse.ArgumentParser(description=__doc__, epilog=f"Columns of the table: {figures}.")
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
+    parser.add_argument("--networks", nargs="+", required=True)
+    parser.add_argument(
+        "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
+    )
+    parser.add_argument("--twins", type=Path, required=True, help="CSV to write: a row a network, pair and seed")
+    parser.add_argument("--verdicts", type=Path, required=True, help="CSV to write: a row a network and pair")
+    arguments = parser.parse_args()
+
+    twins, verdicts = [], []
+    for network in arguments.networks:
+        for custom, torch in arguments.pair:
+            names = {"network": network, "custom": custom, "torch": torch}
+            comparison = compare(arguments.results / network / custom, arguments.results / network / torch)
+            twins += [names | row for row in comparison.to_dict("records")]
+            verdicts.append(names | verdict(comparison))
+    names = ["network", "custom", "torch"]
+    for target, rows, columns in (
+        (arguments.twins, twins, [*names, "seed", *FIGURES]),
+        (arguments.verdicts, verdicts, [*names, "seeds", "verdict", *FIGURES]),
+    ):
+        table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in columns if "first" in name})
+        with written_whole(target) as path:
+            table.to_csv(path, index=False)
+    for row in verdicts:
+        print(f"{row['network']}: {row['custom']} and {row['torch']}: {row['verdict']}")
+
+
+if __name__ == "__main__":
+    main()
