@@ -7,6 +7,7 @@ import subprocess
 
 import pandas as pd
 import pytest
+import torch
 from conftest import check_out_small
 from safetensors.torch import load_file
 
@@ -104,6 +105,36 @@ def test_the_logs_running_means_are_the_labs(finished):
         told = re.search(rf"^epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
         assert float(told[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
         assert float(told[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
+
+
+def test_in_float64_every_optimizer_agrees_with_its_torch_twin(small_checkout):
+    recipes = {
+        "nesterov": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True},
+        "decayed": {"optimizer": "sgd", "lr": 0.1, "weight_decay": 0.001},
+        "adagrad": {"optimizer": "adagrad", "lr": 0.01},
+        "rmsprop": {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5},
+        "adam": {"optimizer": "adam", "lr": 0.001, "betas": [0.8, 0.99]},
+        "adamw": {"optimizer": "adamw", "lr": 0.001, "weight_decay": 0.1},
+    }
+
+    def edit(config: dict) -> None:
+        config["training"]["dtype"] = "float64"
+        config["networks"] = {"exercise": [8, 8]}
+        config["variants"] = {
+            f"{implementation}_{name}": {"implementation": implementation} | recipe
+            for name, recipe in recipes.items()
+            for implementation in ("custom", "torch")
+        }
+
+    small_checkout.edit_config(edit)
+    small_checkout.snakemake("--cores", "2", "results/twins.csv", "results/summary.csv")
+    twins = pd.read_csv(small_checkout.path / "results/twins.csv")
+    assert set(twins["custom"]) == {f"custom_{name}" for name in recipes}
+    assert (twins["max_loss_difference"] <= 1e-9).all()
+    assert (twins["max_parameter_difference"] <= 1e-9).all()
+    assert (pd.read_csv(small_checkout.path / "results/summary.csv")["test_accuracy_mean"] > 0.5).all()
+    trained = load_file(small_checkout.path / "results/exercise/custom_adam/parameters.safetensors")
+    assert trained["W0"].dtype == torch.float64
 
 
 def test_a_run_leaves_git_status_clean(finished):
