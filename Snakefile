@@ -1,9 +1,7 @@
 # The workflow at a glance. What each rule does stands in workflow/rules, one file a stage.
 
 
-configfile: "config.yaml"
-
-
+include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
@@ -15,8 +13,10 @@ include: "workflow/rules/report.smk"
 rule all:
     default_target: True
     input:
-        expand(rules.initialize.output, network=NETWORKS),
-        expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
+        expand(rules.initialize.output, network=NETWORKS, seeds=SEEDS),
+        expand(rules.gather_initial.output, network=NETWORKS),
+        expand(rules.train.output, network=NETWORKS, variant=VARIANTS, seeds=SEEDS),
+        expand(rules.gather.output, network=NETWORKS, variant=VARIANTS),
         expand(rules.plot_curves.output, network=NETWORKS),
         rules.summarize.output,
         rules.compare_twins.output,

@@ -83,26 +83,39 @@ class Checkout:
         edit(config)
         file.write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def snakemake(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
-        """Run the everyday command."""
-        run = subprocess.run(
+    def start(self, *words: str, **environment: str) -> subprocess.Popen:
+        """Start the everyday command, in a process group of its own."""
+        return subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", "1", "--resources", "gpu=1", *words],
             cwd=self.path,
-            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-            capture_output=True,
+            env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
+
+    def snakemake(self, *words: str, check: bool = True, **environment: str) -> subprocess.CompletedProcess:
+        """Run the everyday command."""
+        process = self.start(*words, **environment)
+        run = subprocess.CompletedProcess(process.args, None, *process.communicate())
+        run.returncode = process.returncode
         if check and run.returncode:
             raise AssertionError(f"snakemake ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
         return run
 
     def stale(self) -> set[str]:
-        """The jobs that `snakemake` would run now, as "rule" or "rule network" or "rule network variant"."""
+        """The jobs that `snakemake` would run now."""
+        return self.jobs(self.snakemake("--dry-run").stdout)
+
+    @staticmethod
+    def jobs(output: str) -> set[str]:
+        """The jobs that Snakemake tells of, as "rule" or "rule network" or "rule network variant seeds"."""
         jobs = set()
         block = None
-        for line in self.snakemake("--dry-run").stdout.splitlines():
+        for line in output.splitlines():
             match line.split():
-                case ["rule", name]:
+                case ["rule" | "localrule", name]:
                     block = name.rstrip(":")
                     if block != "all":
                         jobs.add(block)

@@ -1,9 +1,14 @@
 import copy
+import functools
+import json
+import re
 
 import pytest
 import yaml
 from conftest import REPOSITORY
-from descent.config import check, check_keys
+from descent.config import check, load
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -36,7 +41,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("epochs", 3, r"top level: unknown key 'epochs'; the keys here are seeds, networks, training"),
+        ("epochs", 3, r"top level: unknown key 'epochs'; the keys here are seeds, seeds_per_job, networks"),
         ("training.epoch", 3, r"training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("training.epochs", "many", r"training\.epochs: 'many' is not of type integer"),
         ("training.epochs", 20.0, r"training\.epochs: 20\.0 is not of type integer"),
@@ -53,6 +58,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
         ("variants.torch_sgd.speed", 1, r"variants\.torch_sgd: unknown key 'speed'; the keys here are .*lr, momentum"),
         ("variants.a b", {"optimizer": "sgd"}, r"variants: 'a b' does not match .* \(becomes a folder's name\)"),
         ("variants.x", {"implementation": "torch", "optimizer": "sgd"}, r"variants\.x: the key 'lr' is missing"),
+        ("variants.initial", ADAM, r"variants: 'initial' stands for something else here"),
         ("variants", {}, r"variants: is empty; at least one entry is needed"),
         ("networks.exercise", [], r"networks\.exercise: is empty"),
         ("networks.exercise", [100, 0], r"networks\.exercise\.1: 0 is less than 1"),
@@ -84,17 +90,158 @@ def test_a_missing_key_is_named():
 
 
 def test_two_variants_with_one_name_are_refused():
-    text = (REPOSITORY / "config.yaml").read_text()
-    check_keys(text)
-    with pytest.raises(ValueError, match="the key 'torch_sgd' is given twice"):
-        check_keys(text.replace("custom_sgd: ", "torch_sgd: "))
+    text = (REPOSITORY / "config.yaml").read_bytes()
+    check(load(text), SCHEMA)
+    with pytest.raises(ValueError, match=r"line [0-9]+: the key 'torch_sgd' is given twice"):
+        load(text.replace(b"custom_sgd: ", b"torch_sgd: "))
 
 
-@pytest.mark.parametrize("yaml_text", ["training: {epochs: -1}", "seeds: [0", "- 1\n- 2", ""])
-def test_snakemake_stops_with_a_readable_line(small_checkout, yaml_text):
-    (small_checkout.path / "config.yaml").write_text(yaml_text)
+# Values that a config should not have, or may have by mistake.
+NASTY = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.sampled_from([0, 1, -1, 2**31, 2**32, 2**63, 10**400]),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", "../x", "/etc/passwd", "a b", "con", "x" * 300, "é", "\N{SNOWMAN}", "a/b", ".", "{x}", "$(x)", "1e-2"]
+    ),
+    st.dates(),
+    st.binary(max_size=5),
+    st.recursive(
+        st.integers() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=10,
+    ),
+    st.just(functools.reduce(lambda inner, _: [inner], range(60), 1)),
+)
+KEYS = st.one_of(
+    st.sampled_from(["../x", "a b", "con", "x" * 300, "..", "-rf", "é", "a/b", "{x}", "new", "initial", "__use_yte__"]),
+    st.text(max_size=8),
+    st.integers(),
+    st.booleans(),
+    st.none(),
+)
+
+
+@st.composite
+def mutated_configs(draw) -> bytes:
+    """The text of config.yaml with one to three of its values, keys or lines changed, some of them to what is valid."""
+    config = copy.deepcopy(DEFAULT)
+    for _ in range(draw(st.integers(1, 3))):
+        place = config
+        while True:
+            keys = list(place) if isinstance(place, dict) else list(range(len(place)))
+            if not keys:
+                break
+            key = draw(st.sampled_from(keys))
+            if isinstance(place[key], dict | list) and draw(st.booleans()):
+                place = place[key]
+                continue
+            match draw(st.sampled_from(["replace", "replace", "delete", "rename", "nudge"])):
+                case "replace":
+                    place[key] = draw(NASTY)
+                case "delete":
+                    del place[key]
+                case "rename" if isinstance(place, dict):
+                    place[draw(KEYS)] = place.pop(key)
+                case "nudge" if isinstance(place[key], int | float):
+                    place[key] = place[key] * draw(st.sampled_from([-1, 0, 2, 0.5, 10]))
+            break
+    lines = yaml.dump(config, sort_keys=False, allow_unicode=True).splitlines()
+    if draw(st.booleans()):
+        trick = draw(st.sampled_from(TRICKS) | st.text(max_size=10))
+        lines.insert(draw(st.integers(0, len(lines))), trick)
+    return "\n".join(lines).encode(errors="surrogatepass")
+
+
+TRICKS = [
+    "seeds: [0]",
+    "<<: {device: cpu}",
+    "a: &a [*a]",
+    "? {a: 1}\n: 2",
+    "x: !!python/object/apply:os.system ['touch /tmp/descent-was-here']",
+    "__use_yte__: true",
+    "--- \nseeds: [1]",
+    "\t",
+    "%YAML 9.9",
+    "a: 2024-13-45",
+    "x: " + "[" * 3000,
+    "\x00",
+    "x: .inf",
+]
+
+
+def verdict(text: bytes) -> str | None:
+    """None if the text is a valid experiment, else the error."""
+    try:
+        check(load(text), SCHEMA)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+@given(mutated_configs())
+@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_config_is_an_experiment_or_one_readable_error(text):
+    error = verdict(text)
+    if error is None:
+        config = load(text)
+        for name in [*config["networks"], *config["variants"]]:
+            assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name)
+        json.dumps(config, allow_nan=False)
+    else:
+        assert 10 < len(error) < 1000
+        assert len(error.splitlines()) == 1, error
+        assert error.isprintable()
+
+
+@given(mutated_configs())
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+def test_snakemake_says_the_same_of_any_config_before_any_job(finished, text):
+    file = finished.path / "config.yaml"
+    good, before = file.read_bytes(), sorted(finished.path.rglob("*"))
+    try:
+        file.write_bytes(text)
+        run = finished.snakemake("--dry-run", check=False)
+    finally:
+        file.write_bytes(good)
+    error = verdict(text)
+    if error is None:
+        assert run.returncode == 0, run.stderr
+    else:
+        assert run.returncode == 1
+        assert f"config.yaml: {error}" in run.stderr
+        assert "Traceback" not in run.stderr
+    ours = [
+        path for path in finished.path.rglob("*") if ".snakemake" not in path.parts and "__pycache__" not in path.parts
+    ]
+    assert not set(ours) - set(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("training: {epochs: -1}", "top level: the key 'seeds', .* is missing"),
+        ("seeds: [0", "line 1: expected ',' or ']'"),
+        ("- 1\n- 2", r"is no mapping of keys to values, but \[1, 2\]"),
+        ("", "is no mapping of keys to values, but None"),
+        ("a: " + "[" * 3000, "is nested too deeply"),
+        ("? {a: 1}\n: 2", "line 1: found unhashable key"),
+        ("a: !!python/object/apply:os.system [x]", "line 1: could not determine a constructor for the tag"),
+    ],
+)
+def test_snakemake_stops_with_a_readable_line(small_checkout, text, message):
+    (small_checkout.path / "config.yaml").write_text(text)
     run = small_checkout.snakemake(check=False)
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
-    assert "config" in run.stderr.lower().splitlines()[-1]
+    assert re.fullmatch(f"config.yaml: {message}.*", run.stderr.splitlines()[-1])
     assert not (small_checkout.path / "resources").exists()
+
+
+def test_what_the_command_line_changes_is_checked_too(small_checkout):
+    run = small_checkout.snakemake("--config", "seeds_per_job=0", check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == "config.yaml: seeds_per_job: 0 is less than 1, the least that is allowed"

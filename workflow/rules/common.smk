@@ -1,54 +1,81 @@
-# The config is checked before anything else happens; then the helpers of the rules.
+# What the rules share: names from the config, the folder's lock, and the helpers that make their commands.
 
 import json
+import fcntl
 import os
 import shlex
-import sys
+from importlib.metadata import version
 from itertools import combinations
-from pathlib import Path
 
-import yaml
-
-WORKFLOW = Path(str(workflow.current_basedir)).parent
-sys.path.insert(0, str(WORKFLOW))
-
-from descent.config import check, check_keys
+from descent.devices import choose
+from descent.files import set_changed_aside
 from descent.sources import sources
 
-
-def check_config():
-    """Stop with one readable line unless config.yaml is a valid experiment."""
-    try:
-        for file in workflow.configfiles:
-            check_keys(Path(file).read_text())
-        check(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
-    except (ValueError, yaml.YAMLError) as error:
-        sys.exit(f"config.yaml: {error}")
-
-
-check_config()
-
 NETWORKS, VARIANTS = config["networks"], config["variants"]
+
+
+def chunks(seeds, size):
+    """Cut the seeds into what one job trains: {"0-4": [0, 1, 2, 3, 4], "5-9": [5], ...}.
+
+    A seed's chunk depends on its own value alone, so a new seed leaves other chunks as they are.
+    """
+    cut = {}
+    for seed in sorted(seeds):
+        first = seed - seed % size
+        cut.setdefault(f"{first}-{first + size - 1}", []).append(seed)
+    return cut
+
+
+SEEDS = chunks(config["seeds"], config["seeds_per_job"])
+
+if workflow.is_main_process:
+    for file in map(Path, ("results", "resources")):
+        for path in set_changed_aside(file):
+            print(f"{path} was changed after it was made: set aside as {path}.changed", file=sys.stderr)
+
+
+def turn_second_away():
+    """Take this folder's lock, or stop if another Snakemake has it.
+
+    The system frees it when the process ends, however it ends, so unlike Snakemake's own lock it cannot be stale.
+    """
+    global lock_file  # stays open, and locked, as long as this process lives
+    lock_file = open(".snakemake/running", "a+")
+    try:
+        fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock_file.seek(0)
+        sys.exit(f"Another snakemake is at work in {os.getcwd()} (process {lock_file.read()}). Wait for it to end.")
+    lock_file.truncate(0)
+    lock_file.write(str(os.getpid()))
+    lock_file.flush()
+
+
+onstart:
+    turn_second_away()
+
 
 # Every step is `python -m descent.steps.RULE`, run by the Python that runs Snakemake.
 shell.prefix(
     "set -euo pipefail; "
     f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH "
-    f"PYTHONPATH={shlex.quote(str(WORKFLOW))}; "
+    f"PYTHONPATH={shlex.quote(str(WORKFLOW))} DESCENT_SNAKEMAKE=$PPID; "
 )
 
 
 wildcard_constraints:
     network="[^/]+",
     variant="[^/]+",
+    seeds=r"\d+-\d+",
 
 
-def code(step):
-    """The source files that a step runs, worked out from its imports.
+def code(*steps):
+    """The source files that steps run, worked out from their imports.
 
     As inputs they are compared by content: touched, nothing runs; changed, it does.
     """
-    return [os.path.relpath(file) for file in sources(f"descent.steps.{step}")]
+    files = {file for step in steps for file in sources(f"descent.steps.{step}")}
+    return [os.path.relpath(file) for file in sorted(files)]
 
 
 def options(**values):
@@ -103,4 +130,4 @@ def twins():
 TWINS = twins()
 
 # The figures of a network, each with the variants that it overlays.
-FIGURES = {"curves": list(VARIANTS)} | {f"{custom}-{torch}": [custom, torch] for custom, torch in TWINS}
+FIGURES = {"curves": list(VARIANTS)} | {f"{custom}+{torch}": [custom, torch] for custom, torch in TWINS}

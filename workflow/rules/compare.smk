@@ -27,8 +27,8 @@ rule plot_curves:
 rule summarize:
     input:
         code=code("summarize"),
-        initial=expand(rules.initialize.output.metrics, network=NETWORKS),
-        runs=expand([rules.train.output.training, rules.train.output.evaluation], network=NETWORKS, variant=VARIANTS),
+        initial=expand(rules.gather_initial.output.metrics, network=NETWORKS),
+        runs=expand([rules.gather.output.training, rules.gather.output.evaluation], network=NETWORKS, variant=VARIANTS),
     output:
         initial="results/initial.csv",
         summary=report("results/summary.csv", category="Summary", caption="../report/summary.rst"),
@@ -47,7 +47,7 @@ rule compare_twins:
     input:
         code=code("compare_twins"),
         runs=expand(
-            [rules.train.output.training, rules.train.output.evaluation, rules.train.output.parameters],
+            [rules.gather.output.training, rules.gather.output.evaluation, rules.gather.output.parameters],
             network=NETWORKS,
             variant=[variant for pair in TWINS for variant in pair],
         ),

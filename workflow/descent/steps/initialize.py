@@ -3,13 +3,12 @@
 import argparse
 from pathlib import Path
 
-import pandas as pd
 import torch
 from safetensors.torch import save
 
 from descent import mnist
 from descent.evaluation import evaluate
-from descent.files import written_whole
+from descent.files import write_csv, written_whole
 from descent.network import initialize, stack
 
 
@@ -27,13 +26,13 @@ def main() -> None:
 
     parameters = stack([initialize(arguments.hidden, seed) for seed in arguments.seeds])
     loss, accuracy = evaluate(parameters, mnist.load(arguments.mnist, "test"), arguments.evaluation_batch_size)
-    metrics = pd.DataFrame({"seed": arguments.seeds, "loss": loss.numpy(), "accuracy": accuracy.numpy()})
-    print(metrics.to_string(index=False))
+    rows = list(zip(arguments.seeds, map("{:.9g}".format, loss.tolist()), map("{:.9g}".format, accuracy.tolist())))
+    for row in rows:
+        print("seed {}: test loss {}, test accuracy {}".format(*row))
 
     with written_whole(arguments.parameters) as path:
         path.write_bytes(save(parameters | {"seeds": torch.tensor(arguments.seeds)}))
-    with written_whole(arguments.metrics) as path:
-        metrics.to_csv(path, index=False)
+    write_csv(arguments.metrics, ["seed", "loss", "accuracy"], rows)
 
 
 if __name__ == "__main__":

@@ -5,28 +5,29 @@ import json
 import os
 import platform
 import time
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from pathlib import Path
 
-import pandas as pd
 import torch
 from safetensors.torch import load_file, save
 
 from descent import mnist
-from descent.files import written_whole
+from descent.files import write_csv, written_whole
 from descent.optimizers import OPTIMIZERS, make_step
-from descent.statistics import divergence
-from descent.training import Metrics, train
+from descent.training import Metrics, minibatches, train
 
 
-def choose_device(wanted: str) -> torch.device:
-    """Return the device; ``auto`` is the GPU, or the CPU where there is none, which is said in a line."""
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "cpu"
-        if wanted == "cpu":
-            print("no GPU found: training on the CPU")
-    if wanted == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("config.yaml: device: PyTorch finds no GPU for 'cuda' here; 'auto' would use the CPU")
-    return torch.device(wanted)
+def prepare(device: torch.device, threads: int) -> None:
+    """Set PyTorch up so that the same training gives the same bytes; say so where the CPU is all there is."""
+    torch.set_num_threads(threads)
+    if device.type == "cpu":  # whose operators in use here are deterministic
+        print("training on the CPU" if torch.cuda.is_available() else "no GPU found: training on the CPU")
+    elif not torch.cuda.is_available():
+        raise SystemExit("config.yaml: device: PyTorch finds no GPU for 'cuda' here; 'cpu' would use the CPU")
+    else:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
+        torch.use_deterministic_algorithms(True)
 
 
 def device_name(device: torch.device) -> str:
@@ -56,20 +57,12 @@ def epoch_line(epoch: int, epochs: int, training: Metrics, evaluation: Metrics, 
     )
 
 
-def tidy(metrics: Metrics, seeds: list[int], **time_columns: torch.Tensor) -> pd.DataFrame:
-    """One row a seed and time, seed by seed."""
-    frames = [
-        pd.DataFrame(
-            {
-                "seed": seed,
-                **{name: column.numpy() for name, column in time_columns.items()},
-                "loss": metrics.loss[:, i].numpy(force=True),
-                "accuracy": metrics.accuracy[:, i].numpy(force=True),
-            }
-        )
-        for i, seed in enumerate(seeds)
-    ]
-    return pd.concat(frames)
+def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[tuple]:
+    """Rows of seed, times, loss, accuracy, seed by seed; as many digits as tell two numbers of this precision apart."""
+    digits = {torch.float32: "{:.9g}", torch.float64: "{:.17g}"}[metrics.loss.dtype]
+    for i, seed in enumerate(seeds):
+        columns = (map(digits.format, metric[:, i].tolist()) for metric in metrics)
+        yield from zip(repeat(seed), *times, *columns)
 
 
 def main() -> None:
@@ -85,7 +78,7 @@ def main() -> None:
     parser.add_argument("--shuffle", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--drop-last", action=argparse.BooleanOptionalAction, default=False)
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--device", choices=["auto", "cpu", "cuda"], default="auto")
+    parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
     parser.add_argument("--training", type=Path, required=True, help="CSV to write: a row a minibatch")
     parser.add_argument("--evaluation", type=Path, required=True, help="CSV to write: a row an epoch")
@@ -93,15 +86,18 @@ def main() -> None:
     parser.add_argument("--run", type=Path, required=True, help="JSON to write: device, versions, time")
     arguments = parser.parse_args()
 
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
-    torch.use_deterministic_algorithms(True)
-    torch.set_num_threads(arguments.threads)
-    device, dtype = choose_device(arguments.device), getattr(torch, arguments.dtype)
+    device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
+    prepare(device, arguments.threads)
 
-    parameters = load_file(arguments.initial, device=str(device))
+    parameters = load_file(arguments.initial)
     seeds = parameters.pop("seeds").tolist()
-    parameters = {name: parameter.to(dtype).requires_grad_() for name, parameter in parameters.items()}
+    parameters = {name: parameter.to(device, dtype).requires_grad_() for name, parameter in parameters.items()}
     train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
+    if not minibatches(len(train_split.labels), arguments.batch_size, arguments.drop_last):
+        raise SystemExit(
+            f"config.yaml: training.batch_size: {arguments.batch_size} is more than the {len(train_split.labels)} "
+            "training images, and drop_last leaves out a minibatch that is not full"
+        )
     step = make_step(
         arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
     )
@@ -124,16 +120,21 @@ def main() -> None:
     )
     seconds = time.perf_counter() - start
 
-    iterations = torch.arange(len(training.loss))
-    per_epoch = len(iterations) // arguments.epochs
-    training = tidy(training, seeds, iteration=iterations, epoch=iterations // per_epoch)
-    evaluation = tidy(evaluation, seeds, epoch=torch.arange(arguments.epochs))
-    for seed, iteration in divergence(training).items():
-        print(f"seed {seed} diverged: its loss is not finite from iteration {iteration} on")
-    with written_whole(arguments.training) as path:
-        training.to_csv(path, index=False, na_rep="nan")
-    with written_whole(arguments.evaluation) as path:
-        evaluation.to_csv(path, index=False, na_rep="nan")
+    for seed, losses in zip(seeds, training.loss.T):
+        if not losses.isfinite().all():
+            print(f"seed {seed} diverged: its loss is not finite from iteration {losses.isfinite().int().argmin()} on")
+    iterations = range(len(training.loss))
+    epoch_of = [iteration // (len(iterations) // arguments.epochs) for iteration in iterations]
+    write_csv(
+        arguments.training,
+        ["seed", "iteration", "epoch", "loss", "accuracy"],
+        rows(training, seeds, iterations, epoch_of),
+    )
+    write_csv(
+        arguments.evaluation,
+        ["seed", "epoch", "loss", "accuracy"],
+        rows(evaluation, seeds, range(arguments.epochs)),
+    )
     with written_whole(arguments.parameters) as path:
         path.write_bytes(save({name: p.detach() for name, p in parameters.items()}))
     with written_whole(arguments.run) as path:

@@ -1,0 +1,191 @@
+"""Crashes, full disks, two at once: what was done is kept, and a plain rerun ends as if nothing had happened."""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+import psutil
+import pytest
+from conftest import Checkout
+
+KILLS = 20
+
+
+def csv_bytes(checkout):
+    root = checkout.path / "results"
+    return {str(file.relative_to(root)): file.read_bytes() for file in sorted(root.rglob("*.csv"))}
+
+
+def processes_in(folder):
+    """The processes at work in a folder: Snakemake and its steps."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd().startswith(str(folder)) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def steps_in(folder, name):
+    """The processes of a step at work in a folder."""
+    found = []
+    for process in processes_in(folder):
+        with suppress(psutil.Error):
+            if f"descent.steps.{name}" in process.cmdline():
+                found.append(process)
+    return found
+
+
+@pytest.fixture
+def unstarted(finished, tmp_path) -> Checkout:
+    """A copy of the finished checkout before it was run, but with MNIST."""
+    copy = Checkout(shutil.copytree(finished.path, tmp_path / "unstarted"))
+    for folder in ("results", ".snakemake"):
+        shutil.rmtree(copy.path / folder)
+    return copy
+
+
+def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished, unstarted):
+    checkout, moments = unstarted, random.Random(0)
+    killed = {"snakemake": 0, "train": 0}
+    while sum(killed.values()) < KILLS:
+        run = checkout.start()
+        if sum(killed.values()) % 2:
+            time.sleep(moments.uniform(0.5, 5))
+            victims, what = [psutil.Process(run.pid)], "snakemake"
+        else:
+            while run.poll() is None and not steps_in(checkout.path, "train"):
+                time.sleep(0.05)
+            time.sleep(moments.uniform(0, 2))
+            victims, what = steps_in(checkout.path, "train"), "train"
+        if run.poll() is None and victims:
+            for victim in victims:
+                victim.kill()
+            killed[what] += 1
+        run.communicate()
+        wait_until(lambda: not processes_in(checkout.path), 10)  # no step outlives its Snakemake
+        if run.returncode == 0:
+            shutil.rmtree(checkout.path / "results/exercise", ignore_errors=True)
+    checkout.snakemake()
+    assert min(killed.values()) > 5
+    assert csv_bytes(checkout) == csv_bytes(finished)
+    assert not [file for file in (checkout.path / "results").rglob(".unfinished*")]
+    assert checkout.stale() == set()
+
+
+def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished, unstarted):
+    for rule in ("initialize", "train"):
+        run = unstarted.start()
+        wait_until(lambda rule=rule: steps_in(unstarted.path, rule))
+        time.sleep(0.5)
+        os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the whole group
+        run.communicate(timeout=30)
+        assert run.returncode
+        wait_until(lambda: not processes_in(unstarted.path), 10)
+        assert not [file for file in (unstarted.path / "results").rglob(".unfinished*")]
+    unstarted.snakemake()
+    assert csv_bytes(unstarted) == csv_bytes(finished)
+
+
+def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished, unstarted):
+    first = unstarted.start()
+    wait_until(lambda: steps_in(unstarted.path, "initialize"))
+    second = unstarted.snakemake(check=False)
+    assert second.returncode
+    assert f"Another snakemake is at work in {unstarted.path} (process {first.pid})" in second.stderr
+    output = first.communicate()
+    assert first.returncode == 0, output
+    assert csv_bytes(unstarted) == csv_bytes(finished)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of 8 MB on a folder."""
+    mounted = []
+
+    def mount(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        run = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", folder], capture_output=True, text=True)
+        if run.returncode:
+            pytest.skip(f"a file system can be mounted by root alone: {run.stderr.strip()}")
+        mounted.append(folder)
+        return folder
+
+    yield mount
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk, leave):
+    """Fill a disk but for some bytes; returns the file that fills it."""
+    filler = disk / "filler"
+    free = shutil.disk_usage(disk).free
+    filler.write_bytes(bytes(max(0, free - leave)))
+    return filler
+
+
+@pytest.mark.parametrize(
+    ("disk", "missing", "leave", "message"),
+    [
+        (
+            "resources",
+            "resources/mnist.safetensors",
+            64 << 10,
+            "resources/mnist.safetensors cannot be written: No space",
+        ),
+        (
+            "results",
+            "results/exercise/custom_sgd/seeds_0-4",
+            16 << 10,
+            r"seeds_0-4/\S+ cannot be written: No space left on device",
+        ),
+        ("results", "results/report.html", 64 << 10, "results/report.html cannot be written: No space left on device"),
+    ],
+    ids=["download", "training", "report"],
+)
+def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, finished, tmp_path, small_disk):
+    copy = Checkout(tmp_path / "copy")
+    mounted = small_disk(copy.path / disk)
+    shutil.copytree(finished.path, copy.path, dirs_exist_ok=True)
+    path = copy.path / missing
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if disk == "resources":
+        shutil.rmtree(copy.path / "results")
+    filler = fill(mounted, leave)
+    run = copy.snakemake(check=False)
+    assert run.returncode
+    assert re.search(message, run.stderr + run.stdout)
+    assert "Traceback" not in run.stderr + run.stdout
+    assert not path.is_file()
+    assert not list(mounted.rglob(".unfinished*"))
+    filler.unlink()
+    copy.snakemake()
+    assert csv_bytes(copy) == csv_bytes(finished)
+
+
+def test_a_read_only_results_folder_is_told(finished, tmp_path, small_disk):
+    copy = Checkout(tmp_path / "copy")
+    mounted = small_disk(copy.path / "results")
+    shutil.copytree(finished.path, copy.path, dirs_exist_ok=True)
+    copy.edit_config(lambda config: config["training"].update(epochs=1))
+    before = csv_bytes(copy)
+    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
+    run = copy.snakemake(check=False)
+    assert run.returncode
+    assert "Write-protected output files for rule" in run.stderr
+    assert csv_bytes(copy) == before
+    subprocess.run(["mount", "-o", "remount,rw", mounted], check=True)
+    copy.snakemake()
+    assert csv_bytes(copy) != before

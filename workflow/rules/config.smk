@@ -1,0 +1,30 @@
+# config.yaml is checked before anything else happens, and before Snakemake reads it: the first mistake in it
+# ends the run with one readable line.
+
+import sys
+from pathlib import Path
+
+WORKFLOW = Path(str(workflow.current_basedir)).parent
+sys.path.insert(0, str(WORKFLOW))
+
+import yaml
+from descent.config import check, load
+
+
+def check_config(config):
+    """Stop with one readable line unless ``config``, a mapping or the text of one, is a valid experiment."""
+    try:
+        config = load(config) if isinstance(config, bytes) else config
+        check(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
+    except ValueError as error:
+        sys.exit(f"config.yaml: {error}")
+
+
+if Path("config.yaml").exists():
+    check_config(Path("config.yaml").read_bytes())
+
+
+configfile: "config.yaml"
+
+
+check_config(config)  # with what --config and --configfile changed in it
