@@ -15,11 +15,14 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).parent.parent
 PACKAGE_PATH = str(REPOSITORY / "workflow")
 
 torch.set_num_threads(1)
+settings.register_profile("same", derandomize=True)  # the same examples in every run
+settings.load_profile("same")
 
 
 def idx(array: np.ndarray) -> bytes:

@@ -141,7 +141,7 @@ def mutated_configs(draw) -> bytes:
                 continue
             match draw(st.sampled_from(["replace", "replace", "delete", "rename", "nudge"])):
                 case "replace":
-                    place[key] = draw(NASTY)
+                    place[key] = copy.deepcopy(draw(NASTY))
                 case "delete":
                     del place[key]
                 case "rename" if isinstance(place, dict):

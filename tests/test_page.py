@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -111,9 +112,13 @@ def test_the_page_tells_its_story_in_order(page):
     assert page.text.count("are the same to the bit") == 4
 
 
-def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout):
+def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout, small_mnist):
+    folder = checkout.path / "<script>alert(1)</script>"
+    shutil.copytree(small_mnist[0], folder)
+
     def edit(config: dict) -> None:
         config["seeds"] = [3]
+        config["data"]["source"] = str(folder)
         config["variants"] = {
             "custom_sgd": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
             # w ← (1 − 1000) w − g: no parameter stays finite for long.
@@ -123,7 +128,10 @@ def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout):
     checkout.edit_config(edit)
     run = checkout.snakemake()
     results = checkout.path / "results"
-    page = Page((results / "report.html").read_text(encoding="utf-8"))
+    text = (results / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in text
+    page = Page(text)
     check_numbers(page, results)
     words = " ".join(page.text.split())
     assert "One seed, so no spread and no interval" in words

@@ -28,7 +28,7 @@ def test_the_sources_of_a_step_are_what_python_really_imports(step):
 
 def test_every_module_of_the_package_serves_a_step_or_the_snakefile():
     served = {file for step in STEPS for file in sources(f"descent.steps.{step}")}
-    served |= set(sources("descent.config")) | set(sources("descent.sources"))
+    served |= {file for module in ("config", "devices", "sources") for file in sources(f"descent.{module}")}
     assert set(PACKAGE.rglob("*.py")) == served
 
 

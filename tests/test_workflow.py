@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 
 import pandas as pd
@@ -29,7 +28,7 @@ def test_every_result_is_there(finished):
         for figure in ("curves", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"):
             expected |= {f"{network}/{figure}.{ending}" for ending in ("svg", "png")}
         for variant in VARIANTS:
-            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json", "train.log")
+            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json", "seeds_0-4/train.log")
             expected |= {f"{network}/{variant}/{file}" for file in files}
     assert all((finished.path / "results" / file).stat().st_size for file in expected)
 
@@ -88,7 +87,7 @@ def test_twins_start_from_the_same_parameters_and_see_the_same_minibatches(finis
 
 
 def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
-    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
+    log = (finished.path / "results/exercise/custom_sgd/seeds_0-4/train.log").read_text()
     assert re.search(r"^epoch 1: train loss \d\.\d{4}, train accuracy \d+\.\d\d%, .* 0 s left$", log, re.MULTILINE)
     assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
     device = json.loads((finished.path / "results/exercise/custom_sgd/run.json").read_text())["device"]
@@ -96,7 +95,7 @@ def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
 
 
 def test_the_logs_running_means_are_the_labs(finished):
-    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
+    log = (finished.path / "results/exercise/custom_sgd/seeds_0-4/train.log").read_text()
     table = pd.read_csv(finished.path / "results/exercise/custom_sgd/training.csv")
     for epoch in (0, 1):
         since_the_first = table[table["epoch"] <= epoch]
@@ -148,10 +147,9 @@ def test_a_run_leaves_git_status_clean(finished):
     assert not {name for name in seen if name.startswith(("resources", ".snakemake"))}
 
 
-@pytest.mark.parametrize("cores", ["1", "2"])
-def test_a_second_run_gives_the_same_bytes_in_every_csv_on_any_number_of_cores(cores, finished, tmp_path, small_mnist):
+def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tmp_path, small_mnist):
     again = check_out_small(tmp_path, small_mnist)
-    again.snakemake("--cores", cores, "--resources", f"gpu={cores}")
+    again.snakemake("--cores", "2", "--resources", "gpu=2")
     first, second = (
         {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in results(run, "*.csv").items()}
         for run in (finished, again)
@@ -178,13 +176,3 @@ def test_a_minibatch_larger_than_the_data_is_told(small_checkout):
     run = small_checkout.snakemake(check=False)
     assert run.returncode
     assert "config.yaml: training.batch_size: 5000 is more than the 1000 training images" in run.stdout + run.stderr
-
-
-def test_the_page_escapes_what_the_config_holds(small_checkout, small_mnist):
-    folder = small_checkout.path / "<script>alert(1)</script>"
-    shutil.copytree(small_mnist[0], folder)
-    small_checkout.edit_config(lambda config: config["data"].update(source=str(folder)))
-    small_checkout.snakemake("--cores", "2")
-    page = (small_checkout.path / "results/report.html").read_text()
-    assert "<script>alert" not in page
-    assert "&lt;script&gt;alert" in page

@@ -12,7 +12,7 @@ from jsonschema.validators import extend
 
 def is_number(checker: Any, value: Any) -> bool:
     """A finite number; True and False, NaN and the infinities are none."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def is_integer(checker: Any, value: Any) -> bool:
