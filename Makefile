@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test lint lock clean help
+.PHONY: run test lint benchmark lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
@@ -16,6 +16,13 @@ lint: $(INSTALLED)  ## check style: ruff, snakefmt, snakemake --lint
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python tests/lint_snakemake.py
+
+benchmark: $(INSTALLED) resources/mnist.safetensors  ## measure the training beside its peers on this machine: half an hour
+	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
+	$(VENV)/bin/python benchmarks/run.py
+
+resources/mnist.safetensors: | $(INSTALLED)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors
 
 # uv installs in a fraction of pip's time; pip fetches it as requirements.lock pins it.
 $(INSTALLED): requirements.lock

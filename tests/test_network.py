@@ -17,9 +17,9 @@ def test_forward_is_the_labs_formula_for_every_seed():
     for seed, logits in enumerate(forward(p, x)):
         W0, b0, W1, b1, W2, b2 = (p[name][seed] for name in ("W0", "b0", "W1", "b1", "W2", "b2"))
         for n in range(len(x)):
-            hidden = (x[n] @ W0 + b0).clamp(min=0)
-            hidden = (hidden @ W1 + b1).clamp(min=0)
-            torch.testing.assert_close(logits[n], hidden @ W2 + b2, rtol=1e-12, atol=1e-12)
+            hidden = (W0 @ x[n] + b0).clamp(min=0)
+            hidden = (W1 @ hidden + b1).clamp(min=0)
+            torch.testing.assert_close(logits[:, n], W2 @ hidden + b2, rtol=1e-12, atol=1e-12)
 
 
 def test_forward_takes_images_of_each_seeds_own():
@@ -33,13 +33,13 @@ def test_forward_takes_images_of_each_seeds_own():
 def test_forward_has_as_many_layers_as_hidden_sizes_ask_for():
     p = random_parameters(1, [6])
     x = torch.rand(4, 784, dtype=torch.float64)
-    expected = (x @ p["W0"][0] + p["b0"][0]).relu() @ p["W1"][0] + p["b1"][0]
-    torch.testing.assert_close(forward(p, x)[0], expected)
+    expected = torch.nn.functional.linear((x @ p["W0"][0].T + p["b0"][0]).relu(), p["W1"][0], p["b1"][0])
+    torch.testing.assert_close(forward(p, x)[0], expected.T)
 
 
 def test_weights_are_drawn_with_standard_deviation_one_over_root_n_in_and_biases_are_zero():
     p = initialize([100, 100], seed=0)
-    assert [tuple(p[name].shape) for name in ("W0", "W1", "W2")] == [(784, 100), (100, 100), (100, 10)]
+    assert [tuple(p[name].shape) for name in ("W0", "W1", "W2")] == [(100, 784), (100, 100), (10, 100)]
     for layer, n_in in enumerate([784, 100, 100]):
         W = p[f"W{layer}"]
         # Of n values, mean and standard deviation have errors of σ/√n and σ/√(2n): five of them are allowed.
@@ -87,7 +87,7 @@ def test_cross_entropy_is_the_mean_negative_log_probability_of_the_label():
         expected = 0.0
         for row, label in zip(logits[seed].tolist(), labels[seed].tolist()):
             expected -= math.log(math.exp(row[label]) / sum(map(math.exp, row))) / 2
-        assert math.isclose(cross_entropy(logits, labels)[seed].item(), expected, rel_tol=1e-6)
+        assert math.isclose(cross_entropy(logits.mT, labels)[seed].item(), expected, rel_tol=1e-6)
 
 
 def test_accuracy_is_the_fraction_whose_largest_logit_is_the_labels():

@@ -67,7 +67,7 @@ def test_evaluation_counts_every_image_once_whatever_the_batch_size(data):
     p = {k: v.double() for k, v in stack([initialize([6, 5], s) for s in (0, 1)]).items()}
     images, labels = data[0]
     logits = forward(p, images)
-    expected = torch.stack([(logits[i].argmax(1) == labels).double().mean() for i in range(2)])
+    expected = torch.stack([(logits[i].argmax(0) == labels).double().mean() for i in range(2)])
     for batch_size in (1, 7, 100, 1000):
         torch.testing.assert_close(evaluate(p, data[0], batch_size)[1], expected)
 

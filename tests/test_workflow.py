@@ -65,7 +65,7 @@ def test_initial_csv_is_what_an_untrained_network_gets(finished):
 def test_parameters_are_stacked_over_seeds(finished):
     initial = load_file(finished.path / "results/exercise/initial.safetensors")
     trained = load_file(finished.path / "results/exercise/custom_sgd/parameters.safetensors")
-    shapes = {"W0": (2, 784, 8), "b0": (2, 8), "W1": (2, 8, 8), "b1": (2, 8), "W2": (2, 8, 10), "b2": (2, 10)}
+    shapes = {"W0": (2, 8, 784), "b0": (2, 8), "W1": (2, 8, 8), "b1": (2, 8), "W2": (2, 10, 8), "b2": (2, 10)}
     assert {name: tuple(p.shape) for name, p in trained.items()} == shapes
     assert initial.pop("seeds").tolist() == [0, 1]
     assert {name: tuple(p.shape) for name, p in initial.items()} == shapes

@@ -10,14 +10,14 @@ from descent.network import Parameters, forward
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Mean cross entropy in nats, 1/N Σ CrossEntropy(f(x_i), y_i), for each seed.
 
-    ``logits`` is [seeds, batch, 10], ``labels`` is [seeds, batch]. Returns [seeds].
+    ``logits`` is [seeds, 10, batch], ``labels`` is [seeds, batch]. Returns [seeds].
     """
-    return F.cross_entropy(logits.transpose(1, 2), labels, reduction="none").mean(1)
+    return F.cross_entropy(logits, labels, reduction="none").mean(1)
 
 
 def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Fraction of the batch whose largest logit is that of its label, for each seed: [seeds]."""
-    return (logits.argmax(2) == labels).to(logits.dtype).mean(1)
+    return (logits.max(1).indices == labels).to(logits.dtype).mean(1)  # on a CPU argmax(1) takes ten times as long
 
 
 @torch.no_grad()

@@ -20,14 +20,14 @@ def forward(parameters: Parameters, images: torch.Tensor) -> torch.Tensor:
     """Evaluate f for every seed.
 
     ``images`` is [batch, 784], the same for every seed, or [seeds, batch, 784].
-    Returns the logits, [seeds, batch, 10].
+    Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
     """
     depth = len(parameters) // 2
     seeds = len(parameters["W0"])
-    x = images.expand(seeds, -1, -1)
+    x = images.mT.expand(seeds, -1, -1)  # [seeds, 784, batch]
     for layer in range(depth):
-        W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]  # [seeds, n_in, n_out], [seeds, n_out]
-        x = torch.baddbmm(b.unsqueeze(1), x, W)  # x W + b: [seeds, batch, n_out]
+        W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]  # [seeds, n_out, n_in], [seeds, n_out]
+        x = torch.baddbmm(b.unsqueeze(2), W, x)  # W x + b: [seeds, n_out, batch]
         if layer < depth - 1:
             x = x.relu_()
     return x
@@ -39,13 +39,14 @@ def initialize(hidden: Sequence[int], seed: int) -> Parameters:
     The second argument of N is the standard deviation: this is the variant of Xavier's
     initialization that the lab asks for (Glorot and Bengio, "Understanding the difficulty of
     training deep feedforward neural networks", 2010, have the variance 2 / (n_in + n_out)).
-    ``hidden`` are the sizes of the hidden layers. ``W{i}`` is [n_in, n_out], ``b{i}`` is [n_out].
+    ``hidden`` are the sizes of the hidden layers. ``W{i}`` is [n_out, n_in], as in
+    ``torch.nn.Linear``, ``b{i}`` is [n_out].
     """
     generator = torch.Generator().manual_seed(seed)
     sizes = [PIXELS, *hidden, CLASSES]
     parameters = {}
     for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
-        parameters[f"W{layer}"] = torch.randn(n_in, n_out, generator=generator) / math.sqrt(n_in)
+        parameters[f"W{layer}"] = torch.randn(n_out, n_in, generator=generator) / math.sqrt(n_in)
         parameters[f"b{layer}"] = torch.zeros(n_out)
     return parameters
 

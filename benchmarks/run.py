@@ -1,0 +1,214 @@
+"""Measure Descent's training beside its peers on this machine: `make benchmark`.
+
+Every measurement is a process of its own, pinned to its cores, with the same threads for all; the peers alternate,
+so that a machine that slows down slows all of them. What is told is the median, with the least and the most.
+Writes measurements.csv, table.md, and figures into benchmarks/results/DATE/.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from tqdm import tqdm
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "workflow"))
+
+from descent import mnist  # noqa: E402
+from descent.figures import COLOURS  # noqa: E402
+from descent.network import initialize, stack  # noqa: E402
+
+# What each peer needs, the seeds that it trains at once in one measurement, and its epochs in it.
+PEERS = {
+    "descent": ("torch", 5, 2),
+    "jax_scan": ("jax", 5, 2),
+    "torch_compile": ("torch", 1, 2),
+    "eager": ("torch", 1, 2),
+    "numpy_by_hand": ("numpy", 1, 2),
+    "lab_loop": ("torchvision", 1, 1),
+}
+HIDDEN = [100, 100]
+ITERATIONS = 468  # an epoch, at batch size 128
+
+
+def write_data(folder: Path, hidden: list[int], seeds: int) -> None:
+    """Write MNIST and initial parameters as peers.py reads them."""
+    folder.mkdir(exist_ok=True)
+    for split in ("train", "test"):
+        data = mnist.load(HERE.parent / "resources/mnist.safetensors", split)
+        np.save(folder / f"{split}_images.npy", data.images.numpy())
+        np.save(folder / f"{split}_labels.npy", data.labels.numpy())
+    for name, tensor in stack([initialize(hidden, seed) for seed in range(seeds)]).items():
+        np.save(folder / f"{name}.npy", tensor.mT.numpy() if name.startswith("W") else tensor.numpy())  # [n_in, n_out]
+
+
+def measure(peer: str, data: Path, threads: int, **options: int) -> dict:
+    """Run one measurement in a process of its own; what it printed, and the most memory that it had, in GB."""
+    environment = os.environ | {
+        name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    }
+    environment["PYTHONPATH"] = str(HERE.parent / "workflow")
+    if threads == 1:
+        environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
+    words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
+    command = [sys.executable, HERE / "peers.py", peer, data, "--threads", str(threads), *words]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(f"{peer} failed:\n{run.stderr}")
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def compare(data: Path, repeats: int, threads: int) -> pd.DataFrame:
+    """Every peer, repeats times, alternating: a row a measurement."""
+    installed = {peer: needs for peer, needs in PEERS.items() if importlib.util.find_spec(needs[0])}
+    for peer in PEERS.keys() - installed.keys():
+        print(f"{peer} is left out: {PEERS[peer][0]} is not installed")
+    rows = []
+    for repeat in range(repeats):
+        for peer, (_, seeds, epochs) in tqdm(installed.items(), desc=f"{threads} threads, {repeat + 1}/{repeats}"):
+            result = measure(peer, data, threads, seeds=seeds, epochs=epochs)
+            microseconds = result["seconds"] / (ITERATIONS * epochs * seeds) * 1e6
+            rows.append(
+                {"peer": peer, "threads": threads, "repeat": repeat, "seeds": seeds, "epochs": epochs}
+                | {"microseconds": microseconds, "accuracy": np.mean(result["accuracies"])}
+            )
+    return pd.DataFrame(rows)
+
+
+def in_turn(data: Path, repeats: int, epochs: int) -> pd.DataFrame:
+    """Descent and JAX in turn on the job of the default run: five seeds, all its epochs, one thread."""
+    rows = []
+    for repeat in range(repeats):
+        for peer in ("descent", "jax_scan"):
+            if importlib.util.find_spec(PEERS[peer][0]):
+                result = measure(peer, data, 1, seeds=5, epochs=epochs)
+                rows.append({"peer": peer, "repeat": repeat, "epochs": epochs, "seconds": result["seconds"]})
+    return pd.DataFrame(rows)
+
+
+def scale(folder: Path, most_seeds: int) -> pd.DataFrame:
+    """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor."""
+    points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n <= most_seeds]
+    points += [("hidden", {"hidden": n}) for n in (50, 100, 200, 400, 800, 1600)]
+    points += [("batch", {"batch": n}) for n in (32, 64, 128, 256, 512, 1024, 2048, 4096)]
+    rows = []
+    for axis, change in tqdm(points, desc="growth"):
+        setting = {"seeds": 5, "hidden": 100, "batch": 128} | change
+        write_data(folder, [setting["hidden"]] * 2, setting["seeds"])
+        result = measure("descent", folder, 1, seeds=setting["seeds"], batch=setting["batch"], epochs=1)
+        iterations = 60000 // setting["batch"]
+        rate = measure("matrix_rate", folder, 1)["rate"]
+        rows.append(
+            {"axis": axis, **setting}
+            | {"microseconds": result["seconds"] / iterations / setting["seeds"] * 1e6}
+            | {"floor": operations(setting["hidden"], setting["batch"]) / rate / 1e3}
+        )
+    return pd.DataFrame(rows)
+
+
+def operations(hidden: int, batch: int) -> float:
+    """Floating point operations of the matrix products of an iteration and seed: forward, and both gradients."""
+    first, rest = 784 * hidden, hidden * hidden + hidden * 10
+    return 2 * batch * (2 * first + 3 * rest)
+
+
+def hardware() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    return f"{name}, {os.cpu_count()} cores seen"
+
+
+def versions() -> str:
+    found = []
+    for package in ("torch", "jax", "numpy"):
+        try:
+            found.append(f"{package} {version(package)}")
+        except PackageNotFoundError:
+            found.append(f"no {package}")
+    return ", ".join([*found, f"Python {platform.python_version()}"])
+
+
+def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float) -> str:
+    """The Markdown table, ratios to Descent first."""
+    lines = [f"{date.today()}, {hardware()}; {versions()}.", ""]
+    seconds = turns.groupby("peer")["seconds"].median()
+    if "jax_scan" in seconds:
+        lines += [
+            f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes "
+            f"**{seconds['descent'] / seconds['jax_scan']:.2f} times** what JAX takes "
+            f"({seconds['descent']:.1f} s and {seconds['jax_scan']:.1f} s, medians of {turns['repeat'].max() + 1}).",
+            "",
+        ]
+    lines += ["| | threads | times Descent | µs an iteration and seed (least to most) | test accuracy, % |"]
+    lines += ["| --- | --: | --: | --: | --: |"]
+    for threads, rows in comparison.groupby("threads"):
+        medians = rows.groupby("peer", sort=False)["microseconds"].median()
+        for peer, median in medians.items():
+            its = rows[rows["peer"] == peer]
+            lines.append(
+                f"| {peer} | {threads} | {median / medians['descent']:.2f} | {median:.0f} "
+                f"({its['microseconds'].min():.0f} to {its['microseconds'].max():.0f}) | {its['accuracy'].mean():.2%} |"
+            )
+    lines += [
+        "",
+        f"The matrix products alone take {operations(100, 128) / rate / 1e3:.0f} µs at the {rate:.0f} GFLOP/s",
+    ]
+    lines[-1] += " that one core reaches on 1024 × 1024 products. Accuracies are those after the epochs measured:"
+    lines += ["two, but one for lab_loop; descent and jax_scan train five seeds at once, the others one."]
+    return "\n".join(lines) + "\n"
+
+
+def plot(growth: pd.DataFrame) -> Figure:
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    for panel, axis in zip(figure.subplots(1, 3), ("seeds", "hidden", "batch")):
+        rows = growth[growth["axis"] == axis]
+        panel.loglog(rows[axis], rows["microseconds"], "o-", color=COLOURS[0], label="Descent")
+        panel.loglog(rows[axis], rows["floor"], "--", color=COLOURS[3], label="matrix products at the machine's rate")
+        panel.set_xlabel({"seeds": "seeds in a job", "hidden": "hidden units", "batch": "batch size"}[axis])
+        panel.grid(alpha=0.3, which="both")
+    figure.axes[0].set_ylabel("µs an iteration and seed")
+    figure.axes[0].legend()
+    figure.suptitle("else: 5 seeds, 784-100-100-10, batch 128, one thread", fontsize=10)
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="one measurement for each of these")
+    parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
+    parser.add_argument("--most-seeds", type=int, default=200)
+    parser.add_argument("--output", type=Path, default=HERE / "results" / str(date.today()))
+    arguments = parser.parse_args()
+    arguments.output.mkdir(parents=True, exist_ok=True)
+
+    with TemporaryDirectory() as folder:
+        data = Path(folder)
+        write_data(data, HIDDEN, 5)
+        rate = measure("matrix_rate", data, 1)["rate"]
+        comparison = pd.concat([compare(data, arguments.repeats, n) for n in arguments.threads])
+        turns = in_turn(data, 3, arguments.epochs)
+        growth = scale(data, arguments.most_seeds)
+
+    comparison.to_csv(arguments.output / "measurements.csv", index=False, float_format="%.4g")
+    turns.to_csv(arguments.output / "in_turn.csv", index=False, float_format="%.4g")
+    growth.to_csv(arguments.output / "growth.csv", index=False, float_format="%.4g")
+    plot(growth).savefig(arguments.output / "growth.svg", metadata={"Date": None})
+    text = table(comparison, turns, rate)
+    (arguments.output / "table.md").write_text(text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
