@@ -41,7 +41,7 @@ class Page(HTMLParser):
     def handle_data(self, data):
         if "data" in self.open:
             self.data[-1][2] += data
-        elif not {"style", "pre"} & set(self.open):
+        elif not {"style", "script", "pre"} & set(self.open):
             self.text += data
 
 

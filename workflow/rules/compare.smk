@@ -3,14 +3,17 @@ rule plot_curves:
         code=code("plot_curves"),
         training=expand("results/{{network}}/{variant}/training.csv", variant=VARIANTS),
     output:
-        report(
+        figures=report(
             expand("results/{{network}}/{figure}.{format}", figure=FIGURES, format=["svg", "png"]),
             category="Curves",
             labels={"network": "{network}"},
             caption="../report/curves.rst",
         ),
+        json="results/{network}/curves.json",
     log:
         "results/{network}/plot_curves.log",
+    benchmark:
+        "results/{network}/plot_curves.benchmark.tsv"
     params:
         options=lambda wildcards: options(
             run=[
@@ -21,7 +24,7 @@ rule plot_curves:
             smoothing=config["curves"]["smoothing"],
         ),
     shell:
-        "python -m descent.steps.plot_curves {params.options} 2>&1 | tee {log}"
+        "python -m descent.steps.plot_curves {params.options} --json {output.json} 2>&1 | tee {log}"
 
 
 rule summarize:
@@ -36,6 +39,8 @@ rule summarize:
         markdown="results/summary.md",
     log:
         "results/summarize.log",
+    benchmark:
+        "results/summarize.benchmark.tsv"
     params:
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
@@ -56,6 +61,8 @@ rule compare_twins:
         verdicts="results/verdicts.csv",
     log:
         "results/compare_twins.log",
+    benchmark:
+        "results/compare_twins.benchmark.tsv"
     params:
         options=options(results="results", networks=list(NETWORKS), pair=TWINS),
     shell:
@@ -75,6 +82,8 @@ rule compare_published:
         figure=expand("results/published.{format}", format=["svg", "png"]),
     log:
         "results/compare_published.log",
+    benchmark:
+        "results/compare_published.benchmark.tsv"
     params:
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:

@@ -5,6 +5,8 @@ rule download_mnist:
         "resources/mnist.safetensors",
     log:
         "resources/download_mnist.log",
+    benchmark:
+        "resources/download_mnist.benchmark.tsv"
     params:
         options=options(
             source=config["data"]["source"],

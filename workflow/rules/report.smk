@@ -2,6 +2,8 @@ rule report:
     input:
         code=code("report"),
         template=os.path.relpath(WORKFLOW / "report/report.html.j2"),
+        parts=[os.path.relpath(WORKFLOW / "report" / part) for part in ("curves.js", "page.css")],
+        uplot=[os.path.relpath(WORKFLOW / "report/uplot" / part) for part in ("uPlot.iife.min.js", "uPlot.min.css")],
         tables=[
             rules.summarize.output.initial,
             rules.summarize.output.summary,
@@ -11,15 +13,19 @@ rule report:
         ],
         runs=expand(rules.gather.output.run, network=NETWORKS, variant=VARIANTS),
         figures=expand("results/{network}/{figure}.svg", network=NETWORKS, figure=FIGURES),
+        curves=expand(rules.plot_curves.output.json, network=NETWORKS),
     output:
         page="results/report.html",
         experiment="results/experiment.json",
+        steps="results/steps.csv",
     log:
         "results/report.log",
+    benchmark:
+        "results/report.benchmark.tsv"
     params:
         config=json.dumps(config, sort_keys=True),
         figures=json.dumps(FIGURES),
     shell:
         "python -m descent.steps.report --template {input.template} --config {params.config:q}"
         " --figures {params.figures:q} --results results"
-        " --experiment {output.experiment} --page {output.page} 2>&1 | tee {log}"
+        " --experiment {output.experiment} --steps {output.steps} --page {output.page} 2>&1 | tee {log}"

@@ -7,6 +7,8 @@ rule initialize:
         metrics="results/{network}/initial/seeds_{seeds}.csv",
     log:
         "results/{network}/initial/seeds_{seeds}.log",
+    benchmark:
+        "results/{network}/initial/seeds_{seeds}.initialize.benchmark.tsv"
     threads: 1
     params:
         options=lambda wildcards: options(
@@ -32,6 +34,8 @@ rule train:
         run="results/{network}/{variant}/seeds_{seeds}/run.json",
     log:
         "results/{network}/{variant}/seeds_{seeds}/train.log",
+    benchmark:
+        "results/{network}/{variant}/seeds_{seeds}/train.benchmark.tsv"
     threads: 1
     resources:
         gpu=1,
@@ -58,6 +62,8 @@ rule gather_initial:
         metrics="results/{network}/initial.csv",
     log:
         "results/{network}/gather_initial.log",
+    benchmark:
+        "results/{network}/gather_initial.benchmark.tsv"
     shell:
         "python -m descent.steps.gather"
         " --file {output.parameters} {input.parameters} --file {output.metrics} {input.metrics} 2>&1 | tee {log}"
@@ -77,6 +83,8 @@ rule gather:
         run="results/{network}/{variant}/run.json",
     log:
         "results/{network}/{variant}/gather.log",
+    benchmark:
+        "results/{network}/{variant}/gather.benchmark.tsv"
     shell:
         "python -m descent.steps.gather"
         " --file {output.training} {input.training} --file {output.evaluation} {input.evaluation}"

@@ -1,7 +1,10 @@
 """Plot training loss and training accuracy against the iteration, the variants of a network overlaid."""
 
 import argparse
+import json
+import math
 from itertools import cycle
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from descent.figures import COLOURS, save
+from descent.files import written_whole
 
 # A thin dashed line on a broad pale one: both are seen where they coincide.
 STYLES = {
@@ -70,6 +74,31 @@ def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int
     return figure
 
 
+def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
+    """The means of all curves, five digits each, for a page in which they can be looked into."""
+
+    def column(curve: pd.DataFrame, metric: str) -> list[float | None]:
+        return [None if math.isnan(value) else float(f"{value:.5g}") for value in curve[metric, "mean"]]
+
+    return json.dumps(
+        {
+            "iteration": next(iter(curves.values())).index.tolist(),
+            "variants": [
+                {
+                    "name": variant,
+                    "color": looks[variant]["color"],
+                    "width": looks[variant]["linewidth"],
+                    "dashed": looks[variant]["linestyle"] != "-",
+                    "loss": column(curve, "loss"),
+                    "accuracy": column(curve, "accuracy"),
+                }
+                for variant, curve in curves.items()
+            ],
+        },
+        separators=(",", ":"),
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -88,6 +117,7 @@ def main() -> None:
         metavar="WORD",
         help="a path without ending, for the .svg and the .png to write, and the variants to overlay",
     )
+    parser.add_argument("--json", type=Path, required=True, help="JSON to write: the smoothed curves of all variants")
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
     arguments = parser.parse_args()
 
@@ -100,6 +130,8 @@ def main() -> None:
         figure = plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing)
         for ending in (".svg", ".png"):
             save(figure, target + ending)
+    with written_whole(arguments.json) as path:
+        path.write_text(to_json(curves, looks))
 
 
 if __name__ == "__main__":

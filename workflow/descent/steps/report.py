@@ -51,6 +51,22 @@ def load(file: Path, results: Path) -> Sourced:
     return Sourced(value, file.relative_to(results).as_posix())
 
 
+def add_up_benchmarks(results: Path) -> pd.DataFrame:
+    """Time and memory of each rule's jobs, as Snakemake measured them: a row a rule, of those that ran here.
+
+    ``memory`` is the most that one job had, in MB; empty where all jobs ended before Snakemake looked.
+    """
+    measured = [
+        pd.read_csv(file, sep="\t", na_values="-").assign(rule=file.name.split(".")[-3])  # ....RULE.benchmark.tsv
+        for file in sorted(results.rglob("*.benchmark.tsv"))
+    ]
+    if not measured:
+        return pd.DataFrame(columns=["rule", "jobs", "seconds", "memory"])
+    jobs = pd.concat(measured).groupby("rule", sort=False)
+    table = jobs.agg(jobs=("s", "size"), seconds=("s", "sum"), memory=("max_rss", "max")).sort_values("seconds")
+    return table[::-1].reset_index()
+
+
 def data_uri(svg: Path) -> str:
     """An image as an address that holds all of it."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
@@ -63,6 +79,7 @@ def main() -> None:
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
     parser.add_argument("--experiment", type=Path, required=True, help="JSON to write: config and versions")
+    parser.add_argument("--steps", type=Path, required=True, help="CSV to write: time and memory of each rule's jobs")
     parser.add_argument("--page", type=Path, required=True, help="the page to write")
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
@@ -70,6 +87,9 @@ def main() -> None:
     with written_whole(arguments.experiment) as path:
         versions = {package: version(package) for package in PACKAGES}
         path.write_text(json.dumps({"config": config, "versions": versions}, indent=2) + "\n")
+
+    with written_whole(arguments.steps) as path:
+        add_up_benchmarks(results).to_csv(path, index=False)
 
     environment = Environment(
         loader=FileSystemLoader(arguments.template.parent),
@@ -79,10 +99,12 @@ def main() -> None:
         lstrip_blocks=True,
     )
     environment.filters["show"] = show
+    environment.globals["include"] = lambda part: Markup((arguments.template.parent / part).read_text())
     tables = ("initial", "summary", "differences", "twins", "verdicts", "published", "reproduction")
     page = environment.get_template(arguments.template.name).render(
         experiment=load(arguments.experiment, results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
+        steps=load(arguments.steps, results),
         **{table: load(results / f"{table}.csv", results) for table in tables},
         runs={
             (network, variant): load(results / network / variant / "run.json", results)
@@ -94,6 +116,10 @@ def main() -> None:
             (network, figure): data_uri(results / network / f"{figure}.svg")
             for network in config["networks"]
             for figure in arguments.figures
+        },
+        curves={
+            network: Markup((results / network / "curves.json").read_text().replace("<", "\\u003c"))
+            for network in config["networks"]
         },
         published_image=data_uri(results / "published.svg"),
     )

@@ -1,0 +1,47 @@
+// Curves to look into, beside which the static figures stay for print and for no script: a click on a name in
+// the legend switches a variant off and on in both charts, the legend shows the values under the pointer.
+(() => {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(name).trim();
+  const axis = { stroke: () => colour("--ink"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") } };
+
+  function chart(place, curves, metric, group) {
+    const number = metric === "loss" ? (v) => v.toPrecision(3) : (v) => (100 * v).toFixed(2) + " %";
+    const show = (u, v) => (v == null ? "–" : number(v));
+    const options = {
+      width: place.clientWidth,
+      height: 320,
+      cursor: { sync: { key: group, setSeries: true } },
+      scales: { x: { time: false }, y: metric === "loss" ? { distr: 3 } : {} },
+      axes: [
+        { ...axis, label: "iteration" },
+        {
+          ...axis,
+          size: 64,
+          label: metric === "loss" ? "training loss (nats)" : "training accuracy",
+          values: (u, ticks) => ticks.map((v) => (v == null ? "" : metric === "loss" ? String(+v.toPrecision(2)) : Math.round(100 * v) + " %")),
+        },
+      ],
+      series: [
+        { label: "iteration" },
+        ...curves.variants.map((v) => ({
+          label: v.name, stroke: v.dashed ? v.color : v.color + "88", width: v.width, dash: v.dashed ? [8, 4] : undefined,
+          points: { show: false }, value: show,
+        })),
+      ],
+    };
+    return new uPlot(options, [curves.iteration, ...curves.variants.map((v) => v[metric])], place);
+  }
+
+  document.documentElement.classList.add("script");
+  const charts = [];
+  document.querySelectorAll(".live").forEach((live, i) => {
+    const curves = JSON.parse(live.querySelector("script").textContent);
+    for (const metric of ["loss", "accuracy"]) {
+      const place = live.appendChild(document.createElement("div"));
+      charts.push([place, chart(place, curves, metric, "figure" + i)]);
+    }
+  });
+  addEventListener("resize", () => charts.forEach(([place, u]) => u.setSize({ width: place.clientWidth, height: 320 })));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(([, u]) => u.redraw(false)));
+})();
