@@ -9,6 +9,13 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 
+onsuccess:
+    if os.path.exists("results/report.html"):
+        with open("results/summary.md") as summary:
+            print(summary.read().split("\n\n")[0])
+        print(f"\nThe page to read: {os.path.abspath('results/report.html')}")
+
+
 # Every result is asked for, so that each that is missing is made again.
 rule all:
     default_target: True
@@ -22,3 +29,4 @@ rule all:
         rules.compare_twins.output,
         rules.compare_published.output,
         rules.report.output,
+        expand(rules.tensorboard.output, network=NETWORKS, variant=VARIANTS) if TENSORBOARD else [],

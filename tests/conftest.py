@@ -86,10 +86,11 @@ class Checkout:
         edit(config)
         file.write_text(yaml.safe_dump(config, sort_keys=False))
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen:
-        """Start the everyday command, in a process group of its own."""
+    def start(self, *words: str, profile: str = "none", **environment: str) -> subprocess.Popen:
+        """Start the everyday command, in a process group of its own; without the default profile's logger."""
+        plain = ["--workflow-profile", profile, "--rerun-incomplete", "--nolock"]
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", "--cores", "1", "--resources", "gpu=1", *words],
+            [sys.executable, "-m", "snakemake", "--cores", "1", "--resources", "gpu=1", *plain, *words],
             cwd=self.path,
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment,
             stdout=subprocess.PIPE,

@@ -32,6 +32,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
     assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False} | {
         "drop_last": True,
         "dtype": "float32",
+        "tensorboard": False,
     }
     assert {(v["implementation"], v["lr"], v.get("momentum", 0)) for v in DEFAULT["variants"].values()} == {
         (implementation, 0.01, momentum) for implementation in ("custom", "torch") for momentum in (0, 0.9)

@@ -53,6 +53,7 @@ FOLLOWS = {
     "compare_twins": {"compare_twins", "report"},
     "compare_published": {"compare_published", "report"},
     "report": {"report"},
+    "tensorboard": set(),  # not part of the default run
 }
 
 
@@ -207,6 +208,10 @@ ROWS = {
     "epochs": (config(lambda c: c["training"].update(epochs=1)), AFTER_TRAIN),
     "batch size": (config(lambda c: c["training"].update(batch_size=32)), AFTER_TRAIN),
     "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), plot() | {"report"}),
+    "event files for TensorBoard": (
+        config(lambda c: c["training"].update(tensorboard=True)),
+        each("tensorboard", NETWORKS, VARIANTS) | {"report"},
+    ),
     "device written out as what auto chose": (config(lambda c: c.update(device=DEVICE)), {"report"}),
     "a rule's shell text": (
         replace("workflow/rules/compare.smk", "descent.steps.summarize {", "descent.steps.summarize  {"),
@@ -286,7 +291,12 @@ def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
         if module in modules:
             expected |= FOLLOWS[step]
     assert checkout.stale() == expected
-    assert expected or module in ("descent.config", "descent.devices", "descent.sources")
+    assert expected or module in (
+        "descent.config",
+        "descent.devices",
+        "descent.sources",
+        "descent.steps.tensorboard",
+    )
 
 
 def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):

@@ -14,6 +14,10 @@ from descent.sources import sources
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 
 
+TRAINING = dict(config["training"])
+TENSORBOARD = TRAINING.pop("tensorboard", False)
+
+
 def chunks(seeds, size):
     """Cut the seeds into what one job trains: {"0-4": [0, 1, 2, 3, 4], "5-9": [5], ...}.
 

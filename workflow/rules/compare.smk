@@ -90,3 +90,19 @@ rule compare_published:
         "python -m descent.steps.compare_published --published {input.published} {params.options}"
         " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure}"
         " 2>&1 | tee {log}"
+
+
+rule tensorboard:
+    input:
+        code=code("tensorboard"),
+        training=rules.gather.output.training,
+        evaluation=rules.gather.output.evaluation,
+    output:
+        directory("results/tensorboard/{network}/{variant}"),
+    log:
+        "results/{network}/{variant}/tensorboard.log",
+    benchmark:
+        "results/{network}/{variant}/tensorboard.benchmark.tsv"
+    shell:
+        "python -m descent.steps.tensorboard --training {input.training} --evaluation {input.evaluation}"
+        " --output {output} 2>&1 | tee {log}"

@@ -41,7 +41,7 @@ rule train:
         gpu=1,
     params:
         variant=lambda wildcards: variant_options(wildcards.variant),
-        training=options(**config["training"], evaluation_batch_size=config["evaluation"]["batch_size"]),
+        training=options(**TRAINING, evaluation_batch_size=config["evaluation"]["batch_size"]),
         device=options(device=choose(config["device"])),
         torch=version("torch"),
     shell:

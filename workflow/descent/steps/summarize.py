@@ -136,10 +136,8 @@ def main() -> None:
     }.items():
         with written_whole(target) as path:
             table.to_csv(path, index=False)
-    markdown = to_markdown(summary, differences)
-    print(markdown)
     with written_whole(arguments.markdown) as path:
-        path.write_text(markdown)
+        path.write_text(to_markdown(summary, differences))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""The workflow from elsewhere: as a module of another workflow, in another folder, as Snakemake's own report."""
+
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pandas as pd
+import yaml
+
+
+def test_another_workflow_can_use_it_as_a_module(small_checkout, tmp_path):
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    config = yaml.safe_load((small_checkout.path / "config.yaml").read_text())
+    config["networks"].popitem()
+    (folder / "config.yaml").write_text(yaml.safe_dump({"their_own": 1, "descent": config}))
+    (folder / "Snakefile").write_text(
+        f"""
+configfile: "config.yaml"
+
+module descent:
+    snakefile: "{small_checkout.path}/Snakefile"
+    config: config["descent"]
+
+use rule * from descent as descent_*
+
+rule mine:
+    default_target: True
+    input: "results/summary.csv"
+    output: "mine.csv"
+    shell: "cp {{input}} {{output}}"
+"""
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--cores", "2"], cwd=folder, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    assert len(pd.read_csv(folder / "mine.csv")) == 4
+    assert not (small_checkout.path / "results/summary.csv").exists()
+
+
+def test_it_runs_in_another_folder(small_checkout, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copy(small_checkout.path / "config.yaml", folder)
+    small_checkout.snakemake("--directory", str(folder), "results/exercise/torch_sgd/training.csv")
+    assert (folder / "results/exercise/torch_sgd/training.csv").exists()
+    assert not (small_checkout.path / "resources").exists()
+
+
+def test_snakemakes_own_report_is_a_site_with_the_figures_and_captions(finished):
+    finished.snakemake("--report", "provenance.zip")
+    with zipfile.ZipFile(io.BytesIO((finished.path / "provenance.zip").read_bytes())) as site:
+        names = site.namelist()
+        assert any(name.endswith("report.html") for name in names)
+        assert sum(name.endswith("curves.svg") for name in names) == 2
+        assert sum(name.endswith("summary.csv") for name in names) == 1
+    (finished.path / "provenance.zip").unlink()

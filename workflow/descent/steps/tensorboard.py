@@ -1,0 +1,44 @@
+"""Write one variant's metrics as the event files that TensorBoard reads, a run a seed."""
+
+import argparse
+import shutil
+from pathlib import Path
+
+import pandas as pd
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+
+def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write scalars ``split/metric`` at each table's column step, for one seed."""
+    writer = EventFileWriter(str(folder))
+    for split, table in tables.items():
+        for metric in ("loss", "accuracy"):
+            for step, value in zip(table["step"], table[metric]):
+                scalar = Summary.Value(tag=f"{split}/{metric}", simple_value=value)
+                # The time of an iteration was not measured: TensorBoard's relative time is the iteration.
+                writer.add_event(Event(wall_time=float(step), step=step, summary=Summary(value=[scalar])))
+    writer.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--training", type=Path, required=True, help="training.csv of a variant")
+    parser.add_argument("--evaluation", type=Path, required=True, help="evaluation.csv of the same")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to write, with one for each seed")
+    arguments = parser.parse_args()
+
+    training, evaluation = pd.read_csv(arguments.training), pd.read_csv(arguments.evaluation)
+    training["step"] = training["iteration"]
+    evaluation["step"] = evaluation["epoch"].map(training.groupby("epoch")["iteration"].max())
+    unfinished = arguments.output.with_name(f".unfinished.{arguments.output.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for seed, rows in training.groupby("seed"):
+        write_events(unfinished / f"seed_{seed}", {"train": rows, "test": evaluation[evaluation["seed"] == seed]})
+    shutil.rmtree(arguments.output, ignore_errors=True)
+    unfinished.rename(arguments.output)
+
+
+if __name__ == "__main__":
+    main()
