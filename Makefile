@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test lint benchmark lock clean help
+.PHONY: run test lint benchmark docs lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
@@ -20,6 +20,9 @@ lint: $(INSTALLED)  ## check style: ruff, snakefmt, snakemake --lint
 benchmark: $(INSTALLED) resources/mnist.safetensors  ## measure the training beside its peers on this machine: half an hour
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	$(VENV)/bin/python benchmarks/run.py
+
+docs: $(INSTALLED)  ## put the figures and the table of the results at hand into docs/ and the README
+	$(VENV)/bin/python docs/remake.py
 
 resources/mnist.safetensors: | $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors
