@@ -48,9 +48,9 @@ def main() -> None:
     shutil.copy(RESULTS / "exercise/curves.png", ROOT / "docs/curves.png")
     shutil.copy(RESULTS / "published.png", ROOT / "docs/published.png")
     readme = ROOT / "README.md"
-    marks = "(<!-- made by make docs -->\n).*(\n<!-- end -->)"
+    marks = "(<!-- made by make docs -->\n).*(<!-- end -->)"
     readme.write_text(
-        re.sub(marks, lambda found: found[1] + section() + found[2], readme.read_text(), count=1, flags=re.DOTALL)
+        re.sub(marks, lambda found: f"{found[1]}\n{section()}\n\n{found[2]}", readme.read_text(), count=1, flags=re.DOTALL)
     )
 
 
