@@ -10,7 +10,7 @@ include: "workflow/rules/report.smk"
 
 
 onsuccess:
-    if os.path.exists("results/report.html"):
+    if os.path.exists("results/report.html") and os.path.getmtime("results/report.html") > STARTED:
         with open("results/summary.md") as summary:
             print(summary.read().split("\n\n")[0])
         print(f"\nThe page to read: {os.path.abspath('results/report.html')}")

@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import yaml
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "results"
@@ -18,7 +19,11 @@ def section() -> str:
     summary, verdicts, reproduction = (
         pd.read_csv(RESULTS / f"{name}.csv") for name in ("summary", "verdicts", "reproduction")
     )
-    seconds = sum(json.loads(file.read_text())["seconds"] for file in RESULTS.glob("*/*/run.json"))
+    runs = [RESULTS / row.network / row.variant / "run.json" for row in summary.itertuples()]
+    seconds = sum(json.loads(file.read_text())["seconds"] for file in runs)
+    experiment = json.loads((RESULTS / "experiment.json").read_text())["config"]
+    if experiment != yaml.safe_load((ROOT / "config.yaml").read_text()):
+        raise SystemExit("the results are not those of config.yaml: run make first")
     lines = [
         "![Training loss and accuracy of all variants against the iteration](docs/curves.png)",
         "",
@@ -34,10 +39,10 @@ def section() -> str:
     found = "; ".join(f"{row.inside} of {row.figures} for `{row.network}`" for row in reproduction.itertuples())
     lines += [
         "",
-        f"The default run, {date.today()}, {run['device']}, {run['threads']} thread, PyTorch {run['torch']}: "
+        f"`make`, {date.today()}, {run['device']}, threads: {run['threads']}, PyTorch {run['torch']}: "
         f"{seconds:.0f} s of training, mean ± standard deviation over {run['seeds']} seeds. The twins are {alike}. "
-        f"Of the figures that the lab's sheet printed, inside the 95 % prediction interval: {found}. The sheet's text "
-        "asks for the network `exercise`; its figures are those of `notebook`:",
+        f"Of the figures that the lab's sheet printed, inside the 95 % prediction interval: {found}. (The sheet's text "
+        "asks for the hidden units of `exercise`, its code has those of `notebook`.)",
         "",
         "![Distance of the sheet's figures from ours, for both networks](docs/published.png)",
     ]
@@ -50,7 +55,9 @@ def main() -> None:
     readme = ROOT / "README.md"
     marks = "(<!-- made by make docs -->\n).*(<!-- end -->)"
     readme.write_text(
-        re.sub(marks, lambda found: f"{found[1]}\n{section()}\n\n{found[2]}", readme.read_text(), count=1, flags=re.DOTALL)
+        re.sub(
+            marks, lambda found: f"{found[1]}\n{section()}\n\n{found[2]}", readme.read_text(), count=1, flags=re.DOTALL
+        )
     )
 
 

@@ -52,7 +52,7 @@ def test_a_run_and_its_copy_are_identical(pair):
     assert comparison["seed"].tolist() == SEEDS
     assert comparison["max_loss_difference"].tolist() == [0, 0]
     assert comparison.filter(like="first").isna().all(axis=None)
-    assert verdict(comparison)["verdict"] == "identical"
+    assert verdict(comparison, "float32")["verdict"] == "identical"
 
 
 def test_where_twins_part_is_found_for_each_seed(pair):
@@ -68,30 +68,36 @@ def test_where_twins_part_is_found_for_each_seed(pair):
     assert two["max_parameter_difference"] == pytest.approx(2 / 8)
     assert two["test_accuracy_difference"] == pytest.approx(-0.05)
     assert comparison.set_index("seed").loc[2]["max_loss_difference"] == 0
-    summed = verdict(comparison)
+    summed = verdict(comparison, "float32")
     assert summed["verdict"] == "drift"
     assert summed["first_iteration_above_1e-3"] == 30
     assert summed["test_accuracy_difference"] == pytest.approx(0.05)
 
 
+LATER = np.arange(40)[:, None] >= 30
+
+
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "dtype", "word"),
     [
-        (1e-7, "rounding"),
-        (2e-6, "drift"),
-        (2e-3, "different"),
-        (np.where(np.arange(40)[:, None] < 30, 0, np.nan), "different"),
+        (1e-7, "float32", "rounding"),
+        (2e-6, "float32", "drift"),
+        (LATER * 2e-3, "float32", "drift"),
+        (2e-5, "float32", "different"),
+        (1e-7, "float64", "different"),
+        (LATER * 1e-7, "float64", "rounding"),
+        (np.where(LATER, np.nan, 0), "float32", "different"),
     ],
-    ids=["1e-7", "2e-6", "2e-3", "one diverges"],
+    ids=["1e-7", "2e-6", "2e-3 later", "2e-5", "1e-7 in float64", "1e-7 later in float64", "one diverges"],
 )
-def test_the_verdict_tells_rounding_from_a_mistake(pair, change, word):
-    assert verdict(pair(np.zeros((40, 2)) + change))["verdict"] == word
+def test_the_verdict_tells_rounding_from_a_mistake(pair, change, dtype, word):
+    assert verdict(pair(np.zeros((40, 2)) + change), dtype)["verdict"] == word
 
 
 def test_twins_that_diverge_together_are_alike(tmp_path):
     losses = np.full((40, 2), np.nan)
     runs = [write_run(tmp_path / name, losses, (0.1, 0.1), [[np.nan], [np.nan]]) for name in ("custom", "torch")]
-    assert verdict(compare_twins(*runs))["verdict"] == "identical"
+    assert verdict(compare_twins(*runs), "float32")["verdict"] == "identical"
 
 
 def test_every_figure_of_the_sheet_is_a_resource():
@@ -161,6 +167,20 @@ def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
     assert row["outside_by_chance"] == pytest.approx(0.4)
     assert row["largest_distance"] == pytest.approx(86.5)
     assert row["verdict"] == "not reproduced", "7 of 8 are less than 90 %"
+
+
+def test_a_run_of_which_a_seed_diverged_has_no_interval(run):
+    def diverged(*path):
+        table = run(*path).astype({"loss": float})
+        if path[-1] == "training.csv":
+            table.loc[(table["seed"] == 2) & (table["iteration"] == 3), "loss"] = np.inf
+        return table
+
+    sheet = published(("a", 0, "train_cumulative", 2.5, 0.2), ("a", 1, "test", 1.2, 0.92))
+    table = pd.DataFrame(compare_published("net", sheet, diverged))
+    assert len(table) == 4
+    assert table["inside"].isna().all()
+    assert table["mean"].isna().all()
 
 
 def test_one_seed_has_no_interval_to_lie_in(run):

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from conftest import step
 from descent.evaluation import evaluate
 from descent.mnist import Split
 from descent.network import forward, initialize, stack
@@ -24,8 +25,8 @@ def run(data, seeds, **changes):
         "drop_last": True,
     } | changes
     p = {k: v.double().requires_grad_() for k, v in stack([initialize([6, 5], s) for s in seeds]).items()}
-    step = make_step("custom", "sgd", p.values(), lr=0.1, momentum=0.9)
-    return p, *train(p, step, *data, seeds=seeds, **settings)
+    one_step = make_step("custom", "sgd", p.values(), lr=0.1, momentum=0.9)
+    return p, *train(p, one_step, *data, seeds=seeds, **settings)
 
 
 def test_minibatches_are_consecutive_and_drop_last_leaves_out_what_is_not_full():
@@ -102,3 +103,19 @@ def test_after_each_epoch_what_was_measured_so_far_is_told(data):
         ),
     )
     assert told == [(0, 6, 1), (1, 12, 2)]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+def test_on_a_gpu_two_processes_train_to_the_same_bytes(real_mnist, tmp_path):
+    initial = tmp_path / "initial.safetensors"
+    step("initialize", "--mnist", real_mnist, "--hidden", 100, 100, "--seeds", 0, 1, "--evaluation-batch-size", 256,
+         "--parameters", initial, "--metrics", tmp_path / "initial.csv")  # fmt: skip
+    for run in "ab":
+        step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom", "--optimizer", "sgd",
+             "--hyperparameters", "lr=0.01", "momentum=0.9", "--epochs", 1, "--batch-size", 128,
+             "--evaluation-batch-size", 256, "--device", "cuda", "--training", tmp_path / run / "training.csv",
+             "--evaluation", tmp_path / run / "evaluation.csv",
+             "--parameters", tmp_path / run / "parameters.safetensors",
+             "--run", tmp_path / run / "run.json")  # fmt: skip
+    for file in ("training.csv", "evaluation.csv", "parameters.safetensors"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

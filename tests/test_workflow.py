@@ -20,7 +20,7 @@ def results(checkout, pattern):
 
 
 def test_every_result_is_there(finished):
-    expected = {"summary.md", "report.html", "experiment.json", "steps.csv", "published.svg", "published.png"}
+    expected = {"summary.md", "report.html", "experiment.json", "steps.json", "published.svg", "published.png"}
     tables = ("initial", "summary", "differences", "twins", "verdicts", "published", "reproduction")
     expected |= {f"{table}.csv" for table in tables}
     for network in NETWORKS:

@@ -1,23 +1,26 @@
-"""Which device ``auto`` stands for, found out without PyTorch, which takes long to import."""
+"""Which device ``auto`` stands for."""
 
 import ctypes
-from importlib.metadata import version
+import subprocess
+import sys
 
 
-def cuda_devices() -> int:
-    """How many GPUs NVIDIA's driver shows this process (CUDA_VISIBLE_DEVICES counts); 0 without a driver."""
+def driver_sees_gpu() -> bool:
+    """Whether NVIDIA's driver shows this process a GPU (CUDA_VISIBLE_DEVICES counts)."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
-        return 0
+        return False
     count = ctypes.c_int(0)
-    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
-        return 0
-    return count.value
+    return driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0 and count.value > 0
 
 
 def choose(device: str) -> str:
-    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one and the installed PyTorch is built for it."""
+    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one that PyTorch can use.
+
+    PyTorch takes a second to import, so it is asked only where the driver sees a GPU, and in a process of its own.
+    """
     if device != "auto":
         return device
-    return "cuda" if "+cpu" not in version("torch") and cuda_devices() else "cpu"
+    ask = "import sys, torch; sys.exit(not torch.cuda.is_available())"
+    return "cuda" if driver_sees_gpu() and subprocess.run([sys.executable, "-c", ask]).returncode == 0 else "cpu"

@@ -7,8 +7,9 @@ from matplotlib.figure import Figure
 
 from descent.files import written_whole
 
-# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line.
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line,
+# and black is grey here, which is seen on a dark page too.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F"]
 
 
 def save(figure: Figure, path: str | Path) -> None:

@@ -4,6 +4,7 @@ import json
 import fcntl
 import os
 import shlex
+import time
 from importlib.metadata import version
 from itertools import combinations
 
@@ -11,6 +12,7 @@ from descent.devices import choose
 from descent.files import set_changed_aside
 from descent.sources import sources
 
+STARTED = time.time()
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 
 
@@ -32,10 +34,25 @@ def chunks(seeds, size):
 
 SEEDS = chunks(config["seeds"], config["seeds_per_job"])
 
+
+def set_aside():
+    """Set aside what was changed since it was made, unless another Snakemake is at work here."""
+    lock = Path(".snakemake/running")
+    try:
+        if lock.exists():
+            with lock.open() as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        for folder in map(Path, ("results", "resources")):
+            for path in set_changed_aside(folder):
+                print(f"{path} was changed after it was made: set aside as {path}.changed", file=sys.stderr)
+    except BlockingIOError:
+        pass
+    except OSError as error:
+        sys.exit(f"{error.filename} was changed after it was made, and cannot be set aside: {error.strerror}")
+
+
 if workflow.is_main_process:
-    for file in map(Path, ("results", "resources")):
-        for path in set_changed_aside(file):
-            print(f"{path} was changed after it was made: set aside as {path}.changed", file=sys.stderr)
+    set_aside()
 
 
 def turn_second_away():
@@ -63,7 +80,7 @@ onstart:
 shell.prefix(
     "set -euo pipefail; "
     f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH "
-    f"PYTHONPATH={shlex.quote(str(WORKFLOW))} DESCENT_SNAKEMAKE=$PPID; "
+    f"PYTHONPATH={shlex.quote(str(WORKFLOW))}${{{{PYTHONPATH:+:$PYTHONPATH}}}} DESCENT_SNAKEMAKE=$PPID; "
 )
 
 

@@ -52,7 +52,7 @@ rule compare_twins:
     input:
         code=code("compare_twins"),
         runs=expand(
-            [rules.gather.output.training, rules.gather.output.evaluation, rules.gather.output.parameters],
+            rules.gather.output,
             network=NETWORKS,
             variant=[variant for pair in TWINS for variant in pair],
         ),
@@ -87,7 +87,7 @@ rule compare_published:
     params:
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        "python -m descent.steps.compare_published --published {input.published} {params.options}"
+        "python -m descent.steps.compare_published --published {input.published:q} {params.options}"
         " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure}"
         " 2>&1 | tee {log}"
 

@@ -17,7 +17,7 @@ rule report:
     output:
         page="results/report.html",
         experiment="results/experiment.json",
-        steps="results/steps.csv",
+        steps="results/steps.json",
     log:
         "results/report.log",
     benchmark:
@@ -26,6 +26,6 @@ rule report:
         config=json.dumps(config, sort_keys=True),
         figures=json.dumps(FIGURES),
     shell:
-        "python -m descent.steps.report --template {input.template} --config {params.config:q}"
+        "python -m descent.steps.report --template {input.template:q} --config {params.config:q}"
         " --figures {params.figures:q} --results results"
         " --experiment {output.experiment} --steps {output.steps} --page {output.page} 2>&1 | tee {log}"

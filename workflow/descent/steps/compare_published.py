@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from descent.figures import COLOURS, save
 from descent.files import written_whole
-from descent.statistics import prediction_interval
+from descent.statistics import divergence, prediction_interval
 
 METRICS = ["loss", "accuracy"]
 OUTSIDE_BY_CHANCE = 0.05  # of the figures: what a 95 % interval leaves out
@@ -25,16 +25,19 @@ def seed_values(run: Callable[..., pd.DataFrame], variant: str, epoch: int | Non
     """What this run got for a row of the sheet: columns loss and accuracy, a row a seed; no row if it has none.
 
     ``run(variant, file)`` reads a table of one network. The split ``train_cumulative`` is the sheet's
-    running mean: over all minibatches from the first iteration to the end of ``epoch``.
+    running mean: over all minibatches from the first iteration to the end of ``epoch``. Seeds that diverge are NaN.
     """
     if variant == "initial":
         return run("initial.csv")
-    if split == "test":
-        evaluation = run(variant, "evaluation.csv")
-        return evaluation[evaluation["epoch"] == epoch]
     training = run(variant, "training.csv")
+    diverged = divergence(training).index
+    if split == "test":
+        evaluation = run(variant, "evaluation.csv").set_index("seed")
+        last = evaluation[evaluation["epoch"] == epoch][METRICS]
+        return last.drop(diverged, errors="ignore").reindex(last.index)
     so_far = training[training["epoch"] <= epoch] if epoch <= training["epoch"].max() else training[:0]
-    return so_far.groupby("seed")[METRICS].mean()
+    means = so_far.groupby("seed")[METRICS].mean()
+    return means.drop(diverged, errors="ignore").reindex(means.index)
 
 
 def compare(network: str, published: pd.DataFrame, run: Callable[..., pd.DataFrame]) -> list[dict]:

@@ -1,6 +1,7 @@
 """Measure how far the twins are apart: variants that differ in nothing but their implementation."""
 
 import argparse
+import json
 import math
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from safetensors.numpy import load_file
 from descent.files import written_whole
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
+EARLY = 10  # iterations, in which rounding does not grow beyond a hundred times what the type resolves:
+EARLY_ROUNDING = {"float32": 1e-5, "float64": 1e-14}
 
 FIGURES = {
     "max_loss_difference": "nats, over all minibatches",
     "rms_loss_difference": "nats, over all minibatches",
     "first_iteration_above_1e-6": "at which the losses differ by more than this; empty if never",
     "first_iteration_above_1e-3": "likewise",
+    "early_loss_difference": f"the largest in the first {EARLY} iterations, in nats",
     "max_parameter_difference": "of the final parameters, relative to the largest entry of the same tensor",
     "test_accuracy_difference": "custom less torch, a fraction, after the last epoch",
 }
@@ -62,6 +66,7 @@ def compare(custom: Path, torch: Path) -> pd.DataFrame:
             math.sqrt(np.mean(apart**2)),
             first_above(apart, ROUNDING),
             first_above(apart, VISIBLE),
+            apart[:EARLY].max(),
             parameter_difference(*({name: tensor[i] for name, tensor in stack.items()} for stack in parameters)),
             accuracies[0][seed] - accuracies[1][seed],
         )
@@ -69,20 +74,20 @@ def compare(custom: Path, torch: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdict(comparison: pd.DataFrame) -> dict:
+def verdict(comparison: pd.DataFrame, dtype: str) -> dict:
     """Sum a pair's comparison up over its seeds: a row of verdicts.csv.
 
     The verdict is ``identical``: every loss and parameter is the same to the bit;
-    ``rounding``: no two losses differ by more than 1e-6;
-    ``drift``: they start together, and rounding has grown to more than that later;
-    ``different``: the losses are more than 1e-3 apart within the first ten iterations, too soon for rounding
-    to have grown, or one of them diverged alone.
+    ``different``: the losses are further apart within the first ten iterations than rounding in ``dtype`` can have
+    grown by then, or one of them diverged alone;
+    ``rounding``: else, and no two losses differ by more than 1e-6;
+    ``drift``: else: they start together, and part later.
     """
     worst = comparison.drop(columns="seed").abs().max()
     first = comparison.filter(like="first_iteration").min()
     if worst["max_loss_difference"] == worst["max_parameter_difference"] == 0:
         word = "identical"
-    elif math.isinf(worst["max_loss_difference"]) or first["first_iteration_above_1e-3"] < 10:
+    elif math.isinf(worst["max_loss_difference"]) or worst["early_loss_difference"] > EARLY_ROUNDING[dtype]:
         word = "different"
     elif math.isnan(first["first_iteration_above_1e-6"]):
         word = "rounding"
@@ -109,7 +114,8 @@ def main() -> None:
             names = {"network": network, "custom": custom, "torch": torch}
             comparison = compare(arguments.results / network / custom, arguments.results / network / torch)
             twins += [names | row for row in comparison.to_dict("records")]
-            verdicts.append(names | verdict(comparison))
+            dtype = json.loads((arguments.results / network / custom / "run.json").read_text())["dtype"]
+            verdicts.append(names | verdict(comparison, dtype))
     names = ["network", "custom", "torch"]
     for target, rows, columns in (
         (arguments.twins, twins, [*names, "seed", *FIGURES]),

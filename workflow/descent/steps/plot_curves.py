@@ -38,6 +38,10 @@ def smooth(training: pd.DataFrame, window: int) -> pd.DataFrame:
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
+def label(variant: str, curve: pd.DataFrame) -> str:
+    return f"{variant} (diverged)" if curve["loss", "mean"].isna().any() else variant
+
+
 def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int) -> Figure:
     """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels.
 
@@ -48,7 +52,7 @@ def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int
     for panel, metric in zip(panels, ("loss", "accuracy")):
         for variant, curve in curves.items():
             mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
-            panel.plot(mean.index, mean, label=f"{variant} (diverged)" if mean.isna().any() else variant, **look)
+            panel.plot(mean.index, mean, label=label(variant, curve), **look)
             if mean.isna().any() and mean.notna().any():
                 end = mean.last_valid_index()
                 panel.plot(end, mean[end], marker="X", markersize=9, color=look["color"], zorder=4)
@@ -85,7 +89,7 @@ def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
             "iteration": next(iter(curves.values())).index.tolist(),
             "variants": [
                 {
-                    "name": variant,
+                    "name": label(variant, curve),
                     "color": looks[variant]["color"],
                     "width": looks[variant]["linewidth"],
                     "dashed": looks[variant]["linestyle"] != "-",

@@ -51,14 +51,21 @@ def load(file: Path, results: Path) -> Sourced:
     return Sourced(value, file.relative_to(results).as_posix())
 
 
-def add_up_benchmarks(results: Path) -> pd.DataFrame:
-    """Time and memory of each rule's jobs, as Snakemake measured them: a row a rule, of those that ran here.
+def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
+    """Time and memory of each rule's jobs, as Snakemake measured them: a row a rule that works on the results.
 
-    ``memory`` is the most that one job had, in MB; empty where all jobs ended before Snakemake looked.
+    ``memory`` is the most that one job had, in MB; null where all jobs ended before Snakemake looked. The networks
+    and variants are those of ``config``; this step itself is not among the rules, as it has not ended yet.
     """
+    folders = [results, *(results / network for network in config["networks"])]
+    folders += [results / network / "initial" for network in config["networks"]]
+    runs = [results / network / variant for network in config["networks"] for variant in config["variants"]]
+    files = [file for folder in folders + runs for file in folder.glob("*.benchmark.tsv")]
+    files += [file for folder in runs for file in folder.glob("seeds_*/*.benchmark.tsv")]
     measured = [
         pd.read_csv(file, sep="\t", na_values="-").assign(rule=file.name.split(".")[-3])  # ....RULE.benchmark.tsv
-        for file in sorted(results.rglob("*.benchmark.tsv"))
+        for file in sorted(files)
+        if file.name != "report.benchmark.tsv"
     ]
     if not measured:
         return pd.DataFrame(columns=["rule", "jobs", "seconds", "memory"])
@@ -79,7 +86,7 @@ def main() -> None:
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
     parser.add_argument("--experiment", type=Path, required=True, help="JSON to write: config and versions")
-    parser.add_argument("--steps", type=Path, required=True, help="CSV to write: time and memory of each rule's jobs")
+    parser.add_argument("--steps", type=Path, required=True, help="JSON to write: time and memory of each rule's jobs")
     parser.add_argument("--page", type=Path, required=True, help="the page to write")
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
@@ -89,7 +96,7 @@ def main() -> None:
         path.write_text(json.dumps({"config": config, "versions": versions}, indent=2) + "\n")
 
     with written_whole(arguments.steps) as path:
-        add_up_benchmarks(results).to_csv(path, index=False)
+        path.write_text(add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
 
     environment = Environment(
         loader=FileSystemLoader(arguments.template.parent),
@@ -100,7 +107,7 @@ def main() -> None:
     )
     environment.filters["show"] = show
     environment.globals["include"] = lambda part: Markup((arguments.template.parent / part).read_text())
-    tables = ("initial", "summary", "differences", "twins", "verdicts", "published", "reproduction")
+    tables = ("initial", "summary", "differences", "verdicts", "reproduction")
     page = environment.get_template(arguments.template.name).render(
         experiment=load(arguments.experiment, results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
