@@ -144,7 +144,7 @@ def test_a_run_leaves_git_status_clean(finished):
     assert "results/report.html" in ignored
     assert "resources/mnist.safetensors" in ignored
     assert {name for name in seen if name.startswith("results")} == {"results/README.md"}
-    assert not {name for name in seen if name.startswith(("resources", ".snakemake"))}
+    assert not {name for name in seen if name.startswith(("resources", ".snakemake/"))}
 
 
 def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tmp_path, small_mnist):
