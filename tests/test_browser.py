@@ -53,6 +53,8 @@ def test_nothing_overflows(open_page, width):
     beyond = """[...document.body.querySelectorAll("*")].filter(e => !e.closest(".scroll, pre, .uplot")
         && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.outerHTML.slice(0, 100))"""
     assert page.evaluate(beyond) == []
+    cut_off = "[...document.querySelectorAll('.uplot')].filter(e => e.clientWidth > e.parentElement.clientWidth).length"
+    assert page.evaluate(cut_off) == 0
 
 
 def test_a_click_switches_a_variant_off_and_on_in_both_charts(open_page):

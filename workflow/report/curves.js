@@ -37,10 +37,9 @@
   const charts = [];
   document.querySelectorAll(".live").forEach((live, i) => {
     const curves = JSON.parse(live.querySelector("script").textContent);
-    for (const metric of ["loss", "accuracy"]) {
-      const place = live.appendChild(document.createElement("div"));
-      charts.push([place, chart(place, curves, metric, "figure" + i)]);
-    }
+    // Both places first: each then has the width that it keeps.
+    const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
+    for (const [metric, place] of places) charts.push([place, chart(place, curves, metric, "figure" + i)]);
   });
   addEventListener("resize", () => charts.forEach(([place, u]) => u.setSize({ width: place.clientWidth, height: 320 })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(([, u]) => u.redraw(false)));
