@@ -48,6 +48,7 @@ def descent(data: Data, a: argparse.Namespace):
     from descent.training import train
 
     torch.set_num_threads(a.threads)
+    torch.set_flush_denormal(True)  # as steps/train.py does, and XLA
     training = Split(torch.from_numpy(data.x), torch.from_numpy(data.y))
     test = Split(torch.from_numpy(data.x_test), torch.from_numpy(data.y_test))
 
@@ -60,7 +61,7 @@ def descent(data: Data, a: argparse.Namespace):
             p,
             step,
             Split(training.images[:images], training.labels[:images]),
-            test,
+            Split(test.images[: images // 6], test.labels[: images // 6]),  # all 10,000 for all 60,000
             seeds=list(range(a.seeds)),
             epochs=epochs,
             batch_size=a.batch,
@@ -72,7 +73,7 @@ def descent(data: Data, a: argparse.Namespace):
         return seconds, [v.detach().mT.numpy() if name[0] == "W" else v.detach().numpy() for name, v in p.items()]
 
     run(1, 20 * a.batch)
-    return run(a.epochs, len(data.x))
+    return run(a.epochs, a.images)
 
 
 def lab_loop(data: Data, a: argparse.Namespace):
@@ -272,6 +273,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--images", type=int, default=60000, help="for descent: train on the first of them only")
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--threads", type=int, default=1)

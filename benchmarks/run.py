@@ -99,15 +99,18 @@ def in_turn(data: Path, repeats: int, epochs: int) -> pd.DataFrame:
 
 def scale(folder: Path, most_seeds: int) -> pd.DataFrame:
     """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor."""
-    points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000) if n <= most_seeds]
+    points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if n <= most_seeds]
     points += [("hidden", {"hidden": n}) for n in (50, 100, 200, 400, 800, 1600)]
     points += [("batch", {"batch": n}) for n in (32, 64, 128, 256, 512, 1024, 2048, 4096)]
     rows = []
     for axis, change in tqdm(points, desc="growth"):
         setting = {"seeds": 5, "hidden": 100, "batch": 128} | change
         write_data(folder, [setting["hidden"]] * 2, setting["seeds"])
-        result = measure("descent", folder, 1, seeds=setting["seeds"], batch=setting["batch"], epochs=1)
-        iterations = 60000 // setting["batch"]
+        images = min(
+            60000, max(60000 * 25 // setting["seeds"], 10 * setting["batch"])
+        )  # an epoch of 25 seeds is enough
+        iterations = images // setting["batch"]
+        result = measure("descent", folder, 1, seeds=setting["seeds"], batch=setting["batch"], images=images, epochs=1)
         rate = measure("matrix_rate", folder, 1)["rate"]
         rows.append(
             {"axis": axis, **setting}
@@ -186,9 +189,9 @@ def plot(growth: pd.DataFrame) -> Figure:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1], help="one measurement for each of these")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="one measurement for each of these")
     parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
-    parser.add_argument("--most-seeds", type=int, default=200)
+    parser.add_argument("--most-seeds", type=int, default=1024)
     parser.add_argument("--output", type=Path, default=HERE / "results" / str(date.today()))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -198,7 +201,7 @@ def main() -> None:
         write_data(data, HIDDEN, 5)
         rate = measure("matrix_rate", data, 1)["rate"]
         comparison = pd.concat([compare(data, arguments.repeats, n) for n in arguments.threads])
-        turns = in_turn(data, 3, arguments.epochs)
+        turns = in_turn(data, arguments.repeats, arguments.epochs)
         growth = scale(data, arguments.most_seeds)
 
     comparison.to_csv(arguments.output / "measurements.csv", index=False, float_format="%.4g")

@@ -6,11 +6,11 @@ import re
 import pytest
 import yaml
 from conftest import REPOSITORY
-from descent.config import check, load
+from descent.config import check, experiment_schema, load
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-SCHEMA = yaml.safe_load((REPOSITORY / "workflow/schemas/config.schema.yaml").read_text())
+SCHEMA = experiment_schema()
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 
 ADAM = {"implementation": "custom", "optimizer": "adam", "lr": 0.001}
@@ -72,6 +72,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
         ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
         ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
         ("variants.x", ADAM | {"eps": 0}, r"variants\.x\.eps: 0 is not greater than 0"),
+        ("variants.x", ADAM | {"eps": True}, r"variants\.x\.eps: True is not of type number"),
         ("variants.torch_sgd.nesterov", True, r"variants\.torch_sgd: the key 'momentum' is missing"),
         ("device", "tpu", r"device: 'tpu' is not one of auto, cpu, cuda"),
         ("data.sha256", {}, r"data\.sha256: the key 'train-images-idx3-ubyte', .* is missing"),

@@ -1,7 +1,9 @@
 """What is wrong with an experiment's configuration, in one line that names the key and what is allowed."""
 
+import ast
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -53,6 +55,49 @@ def load(text: bytes) -> dict:
     if not isinstance(config, dict):
         raise ValueError(f"is no mapping of keys to values, but {shorten(config)}")
     return config
+
+
+def experiment_schema(package: Path = Path(__file__).parent) -> dict:
+    """The JSON Schema of config.yaml: config.schema.yaml, with the optimizers of optimizers.py put in."""
+    schema = yaml.safe_load((package.parent / "schemas/config.schema.yaml").read_text())
+    definitions = schema["$defs"]
+    ranges = definitions["hyperparameters"]
+    optimizers = read_optimizers((package / "optimizers.py").read_text())
+    definitions["variant"]["properties"] = {"optimizer": {"enum": list(optimizers)}}
+    definitions["variant"]["allOf"] = [
+        {
+            "if": {"properties": {"optimizer": {"const": optimizer}}},
+            "then": {
+                "additionalProperties": False,
+                "required": [name for name, has_default in hyperparameters.items() if not has_default],
+                "properties": {"implementation": {"enum": implementations}, "optimizer": True}
+                | {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters},
+            },
+        }
+        for optimizer, (implementations, hyperparameters) in optimizers.items()
+    ]
+    return schema
+
+
+def read_optimizers(source: str) -> dict[str, tuple[list[str], dict[str, bool]]]:
+    """The entries of OPTIMIZERS: name: (implementations, {hyperparameter: whether it has a default}).
+
+    ``source`` is the text of optimizers.py. It is read and not run, for it imports PyTorch, which takes a second.
+    """
+    tree = ast.parse(source).body
+    rules = {node.name: node.args for node in tree if isinstance(node, ast.FunctionDef)}
+    (table,) = (
+        node.value for node in tree if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "OPTIMIZERS"
+    )
+    optimizers = {}
+    for key, entry in zip(table.keys, table.values):
+        rule, *twin = entry.args
+        arguments = rules[rule.id]
+        optimizers[key.value] = (
+            ["custom", "torch"] if twin else ["custom"],
+            {a.arg: default is not None for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults)},
+        )
+    return optimizers
 
 
 def check(config: Mapping, schema: Mapping) -> None:

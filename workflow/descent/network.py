@@ -23,13 +23,15 @@ def forward(parameters: Parameters, images: torch.Tensor) -> torch.Tensor:
     Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
     """
     depth = len(parameters) // 2
-    seeds = len(parameters["W0"])
-    x = images.mT.expand(seeds, -1, -1)  # [seeds, 784, batch]
+    x = images.mT  # [784, batch] or [seeds, 784, batch]
     for layer in range(depth):
         W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]  # [seeds, n_out, n_in], [seeds, n_out]
-        x = torch.baddbmm(b.unsqueeze(2), W, x)  # W x + b: [seeds, n_out, batch]
+        if x.dim() == 2:  # W x + b where the seeds share x: one product of all rows, a fifth faster than a batched one
+            x = torch.addmm(b.flatten().unsqueeze(1), W.flatten(0, 1), x).unflatten(0, b.shape)
+        else:
+            x = torch.baddbmm(b.unsqueeze(2), W, x)  # W x + b: [seeds, n_out, batch]
         if layer < depth - 1:
-            x = x.relu_()
+            x = x.relu()
     return x
 
 

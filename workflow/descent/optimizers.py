@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, optim
 
 State = dict[str, Any]
 
@@ -138,18 +138,19 @@ def adamw(
 
 
 class Optimizer(NamedTuple):
-    """One optimizer's two implementations. They take the same hyperparameters by the same names."""
+    """An optimizer from scratch, and the class of PyTorch that takes the same hyperparameters by the same names."""
 
     custom: Callable[..., None]
-    torch: type[torch.optim.Optimizer]
+    torch: type[optim.Optimizer] | None = None
 
 
+# An entry here makes an optimizer known to config.yaml: with the hyperparameters that its rule takes after the `*`.
 OPTIMIZERS = {
-    "sgd": Optimizer(custom=sgd, torch=torch.optim.SGD),
-    "adagrad": Optimizer(custom=adagrad, torch=torch.optim.Adagrad),
-    "rmsprop": Optimizer(custom=rmsprop, torch=torch.optim.RMSprop),
-    "adam": Optimizer(custom=adam, torch=torch.optim.Adam),
-    "adamw": Optimizer(custom=adamw, torch=torch.optim.AdamW),
+    "sgd": Optimizer(sgd, optim.SGD),
+    "adagrad": Optimizer(adagrad, optim.Adagrad),
+    "rmsprop": Optimizer(rmsprop, optim.RMSprop),
+    "adam": Optimizer(adam, optim.Adam),
+    "adamw": Optimizer(adamw, optim.AdamW),
 }
 
 

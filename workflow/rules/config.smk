@@ -7,15 +7,14 @@ from pathlib import Path
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 sys.path.insert(0, str(WORKFLOW))
 
-import yaml
-from descent.config import check, load
+from descent.config import check, experiment_schema, load
 
 
 def check_config(config):
     """Stop with one readable line unless ``config``, a mapping or the text of one, is a valid experiment."""
     try:
         config = load(config) if isinstance(config, bytes) else config
-        check(config, yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text()))
+        check(config, experiment_schema())
     except ValueError as error:
         sys.exit(f"config.yaml: {error}")
 

@@ -21,6 +21,7 @@ from descent.training import Metrics, minibatches, train
 def prepare(device: torch.device, threads: int) -> None:
     """Set PyTorch up so that the same training gives the same bytes; say so where the CPU is all there is."""
     torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # a velocity that decays to less than 1e-38 would slow a CPU down
     if device.type == "cpu":  # whose operators in use here are deterministic
         print("training on the CPU" if torch.cuda.is_available() else "no GPU found: training on the CPU")
     elif not torch.cuda.is_available():
