@@ -134,6 +134,27 @@ def test_in_float64_every_optimizer_agrees_with_its_torch_twin(small_checkout):
     assert trained["W0"].dtype == torch.float64
 
 
+def test_a_new_optimizer_is_its_rule_an_entry_and_a_line_of_the_config(small_checkout):
+    file = small_checkout.path / "workflow/descent/optimizers.py"
+    text = file.read_text()
+    rule = "def signsgd(w, g, state, *, lr, scale=1.0):\n    w.sub_(g.sign(), alpha=lr * scale)\n\n\n"
+    text = text.replace("class Optimizer(", rule + "class Optimizer(")
+    file.write_text(text.replace("OPTIMIZERS = {\n", 'OPTIMIZERS = {\n    "signsgd": Optimizer(signsgd),\n'))
+    mine = {"implementation": "custom", "optimizer": "signsgd", "lr": 0.001, "scale": 2.0}
+    small_checkout.edit_config(lambda config: config["variants"].update(mine=mine))
+    small_checkout.snakemake("results/exercise/mine/evaluation.csv")
+    evaluation = pd.read_csv(small_checkout.path / "results/exercise/mine/evaluation.csv")
+    assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
+
+    for wrong, message in {
+        "implementation": "'torch' is not one of custom",
+        "momentum": "unknown key 'momentum'",
+    }.items():
+        value = "torch" if wrong == "implementation" else 0.5
+        small_checkout.edit_config(lambda config: config["variants"].update(mine=mine | {wrong: value}))  # noqa: B023
+        assert message in small_checkout.snakemake(check=False).stderr
+
+
 def test_a_run_leaves_git_status_clean(finished):
     def git(*words):
         return subprocess.check_output(["git", *words], cwd=finished.path, text=True)
@@ -158,17 +179,23 @@ def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tm
     assert first == second
 
 
-def test_seeds_in_other_jobs_give_the_same_tables(finished, tmp_path, small_mnist):
-    """On a CPU a seed's numbers are its own, whichever seeds train beside it."""
-    apart = check_out_small(tmp_path, small_mnist)
-    apart.edit_config(lambda config: config.update(seeds_per_job=1))
-    apart.snakemake("--cores", "2", "--resources", "gpu=2")
-    for name in ("summary.csv", "exercise/initial.csv", "exercise/torch_momentum/training.csv"):
-        assert (apart.path / "results" / name).read_bytes() == (finished.path / "results" / name).read_bytes()
-    together, one_by_one = (
-        load_file(run.path / "results/exercise/torch_momentum/parameters.safetensors") for run in (finished, apart)
-    )
-    assert all(torch.equal(together[name], one_by_one[name]) for name in together)
+def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(tmp_path, small_mnist):
+    runs = []
+    for seeds_per_job in (1, 2):
+        run = check_out_small(tmp_path / str(seeds_per_job), small_mnist)
+
+        def edit(config: dict, seeds_per_job: int = seeds_per_job) -> None:
+            config["seeds_per_job"] = seeds_per_job
+            config["training"]["dtype"] = "float64"
+
+        run.edit_config(edit)
+        run.snakemake("results/summary.csv", "results/exercise/torch_momentum/parameters.safetensors")
+        runs.append(run.path / "results")
+    apart, together = (pd.read_csv(run / "summary.csv") for run in runs)
+    pd.testing.assert_frame_equal(apart, together, rtol=1e-9)
+    apart, together = (load_file(run / "exercise/torch_momentum/parameters.safetensors") for run in runs)
+    for name in together:
+        torch.testing.assert_close(apart[name], together[name], rtol=0, atol=1e-10)
 
 
 def test_a_minibatch_larger_than_the_data_is_told(small_checkout):

@@ -8,7 +8,30 @@
   function chart(place, curves, metric, group) {
     const number = metric === "loss" ? (v) => v.toPrecision(3) : (v) => (100 * v).toFixed(2) + " %";
     const show = (u, v) => (v == null ? "–" : number(v));
+    // One standard deviation on both sides of each curve that is shown, beneath the curves.
+    function bands(u) {
+      const { ctx, bbox, data: [iteration] } = u;
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+      ctx.clip();
+      curves.variants.forEach((v, i) => {
+        if (!u.series[i + 1].show) return;
+        const known = iteration.map((_, t) => t).filter((t) => v[metric + "_std"][t] != null);
+        const edge = (t, sign) => {
+          const value = Math.max(v[metric][t] + sign * v[metric + "_std"][t], u.scales.y.min);
+          return [u.valToPos(iteration[t], "x", true), u.valToPos(value, "y", true)];
+        };
+        ctx.beginPath();
+        known.forEach((t) => ctx.lineTo(...edge(t, 1)));
+        known.reverse().forEach((t) => ctx.lineTo(...edge(t, -1)));
+        ctx.fillStyle = v.color + "33";
+        ctx.fill();
+      });
+      ctx.restore();
+    }
     const options = {
+      hooks: { drawAxes: [bands] },
       width: place.clientWidth,
       height: 320,
       cursor: { sync: { key: group, setSeries: true } },

@@ -76,12 +76,10 @@ onstart:
     turn_second_away()
 
 
-# Every step is `python -m descent.steps.RULE`, run by the Python that runs Snakemake.
-shell.prefix(
-    "set -euo pipefail; "
-    f"export PATH={shlex.quote(os.path.dirname(sys.executable))}:$PATH "
-    f"PYTHONPATH={shlex.quote(str(WORKFLOW))}${{{{PYTHONPATH:+:$PYTHONPATH}}}} DESCENT_SNAKEMAKE=$PPID; "
-)
+# Every step is `python -m descent.steps.RULE`, run by the Python that runs Snakemake, and ends with it.
+os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+os.environ["PYTHONPATH"] = os.pathsep.join([str(WORKFLOW), *filter(None, [os.environ.get("PYTHONPATH")])])
+os.environ["DESCENT_SNAKEMAKE"] = str(os.getpid())
 
 
 wildcard_constraints:

@@ -3,12 +3,16 @@ rule plot_curves:
         code=code("plot_curves"),
         training=expand("results/{{network}}/{variant}/training.csv", variant=VARIANTS),
     output:
-        figures=report(
-            expand("results/{{network}}/{figure}.{format}", figure=FIGURES, format=["svg", "png"]),
-            category="Curves",
-            labels={"network": "{network}"},
-            caption="../report/curves.rst",
-        ),
+        figures=[
+            report(
+                f"results/{{network}}/{figure}.svg",
+                category="Curves",
+                labels={"network": "{network}", "variants": ", ".join(variants)},
+                caption="../report/curves.rst",
+            )
+            for figure, variants in FIGURES.items()
+        ],
+        png=expand("results/{{network}}/{figure}.png", figure=FIGURES),
         json="results/{network}/curves.json",
     log:
         "results/{network}/plot_curves.log",
@@ -34,8 +38,18 @@ rule summarize:
         runs=expand([rules.gather.output.training, rules.gather.output.evaluation], network=NETWORKS, variant=VARIANTS),
     output:
         initial="results/initial.csv",
-        summary=report("results/summary.csv", category="Summary", caption="../report/summary.rst"),
-        differences="results/differences.csv",
+        summary=report(
+            "results/summary.csv",
+            category="Tables",
+            labels={"table": "test accuracy and loss"},
+            caption="../report/summary.rst",
+        ),
+        differences=report(
+            "results/differences.csv",
+            category="Tables",
+            labels={"table": "differences, seed by seed"},
+            caption="../report/differences.rst",
+        ),
         markdown="results/summary.md",
     log:
         "results/summarize.log",
@@ -58,7 +72,12 @@ rule compare_twins:
         ),
     output:
         twins="results/twins.csv",
-        verdicts="results/verdicts.csv",
+        verdicts=report(
+            "results/verdicts.csv",
+            category="Tables",
+            labels={"table": "are the twins alike?"},
+            caption="../report/verdicts.rst",
+        ),
     log:
         "results/compare_twins.log",
     benchmark:
@@ -78,8 +97,19 @@ rule compare_published:
         runs=rules.summarize.input.runs,
     output:
         comparison="results/published.csv",
-        reproduction="results/reproduction.csv",
-        figure=expand("results/published.{format}", format=["svg", "png"]),
+        reproduction=report(
+            "results/reproduction.csv",
+            category="Tables",
+            labels={"table": "does it reproduce?"},
+            caption="../report/published.rst",
+        ),
+        figure=report(
+            "results/published.svg",
+            category="Curves",
+            labels={"network": "all", "variants": "beside the sheet's figures"},
+            caption="../report/published.rst",
+        ),
+        png="results/published.png",
     log:
         "results/compare_published.log",
     benchmark:
@@ -88,7 +118,7 @@ rule compare_published:
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
         "python -m descent.steps.compare_published --published {input.published:q} {params.options}"
-        " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure}"
+        " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure} {output.png}"
         " 2>&1 | tee {log}"
 
 

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
+if not WORKFLOW.is_dir():
+    sys.exit("Descent runs its steps from its own files: clone it, and name the Snakefile of that clone.")
 sys.path.insert(0, str(WORKFLOW))
 
 from descent.config import check, experiment_schema, load

@@ -15,7 +15,9 @@ rule report:
         figures=expand("results/{network}/{figure}.svg", network=NETWORKS, figure=FIGURES),
         curves=expand(rules.plot_curves.output.json, network=NETWORKS),
     output:
-        page="results/report.html",
+        page=report(
+            "results/report.html", category="Page", labels={"page": "the whole story"}, caption="../report/page.rst"
+        ),
         experiment="results/experiment.json",
         steps="results/steps.json",
     log:

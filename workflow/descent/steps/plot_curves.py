@@ -79,10 +79,10 @@ def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int
 
 
 def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
-    """The means of all curves, five digits each, for a page in which they can be looked into."""
+    """Mean and standard deviation of all curves, for a page in which they can be looked into."""
 
-    def column(curve: pd.DataFrame, metric: str) -> list[float | None]:
-        return [None if math.isnan(value) else float(f"{value:.5g}") for value in curve[metric, "mean"]]
+    def column(curve: pd.DataFrame, metric: str, figure: str, digits: int) -> list[float | None]:
+        return [None if math.isnan(value) else float(f"{value:.{digits}g}") for value in curve[metric, figure]]
 
     return json.dumps(
         {
@@ -93,8 +93,10 @@ def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
                     "color": looks[variant]["color"],
                     "width": looks[variant]["linewidth"],
                     "dashed": looks[variant]["linestyle"] != "-",
-                    "loss": column(curve, "loss"),
-                    "accuracy": column(curve, "accuracy"),
+                    "loss": column(curve, "loss", "mean", 5),
+                    "loss_std": column(curve, "loss", "std", 2),
+                    "accuracy": column(curve, "accuracy", "mean", 5),
+                    "accuracy_std": column(curve, "accuracy", "std", 2),
                 }
                 for variant, curve in curves.items()
             ],
