@@ -9,6 +9,11 @@ include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 
+if "sweep" in config:
+
+    include: "workflow/rules/sweep.smk"
+
+
 onsuccess:
     if os.path.exists("results/report.html") and os.path.getmtime("results/report.html") > STARTED:
         with open("results/summary.md") as summary:

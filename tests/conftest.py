@@ -128,7 +128,7 @@ class Checkout:
                         jobs.add(block)
                 case ["wildcards:", *values] if block:
                     jobs.discard(block)
-                    jobs.add(" ".join([block, *(value.split("=")[1].rstrip(",") for value in values)]))
+                    jobs.add(" ".join([block, *(value.partition("=")[2].rstrip(",") for value in values)]))
         return jobs
 
 
@@ -154,6 +154,7 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
         config["networks"] = {"exercise": [8, 8], "notebook": [6]}
         config["training"] |= {"epochs": 2, "batch_size": 16}
         config["curves"]["smoothing"] = 5
+        config["sweep"] |= {"lr": [0.01, 0.05, 1000], "momentum": [0, 0.9], "seeds": 2, "epochs": 2}
         config["data"] = {"source": str(folder), "sha256": checksums}
 
     checkout.edit_config(shrink)

@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
+from descent import sweep as grid
+
 
 def is_number(checker: Any, value: Any) -> bool:
     """A finite number; True and False, NaN and the infinities are none."""
@@ -64,19 +66,32 @@ def experiment_schema(package: Path = Path(__file__).parent) -> dict:
     ranges = definitions["hyperparameters"]
     optimizers = read_optimizers((package / "optimizers.py").read_text())
     definitions["variant"]["properties"] = {"optimizer": {"enum": list(optimizers)}}
-    definitions["variant"]["allOf"] = [
-        {
-            "if": {"properties": {"optimizer": {"const": optimizer}}},
-            "then": {
-                "additionalProperties": False,
-                "required": [name for name, has_default in hyperparameters.items() if not has_default],
-                "properties": {"implementation": {"enum": implementations}, "optimizer": True}
-                | {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters},
-            },
-        }
-        for optimizer, (implementations, hyperparameters) in optimizers.items()
-    ]
+    definitions["sweep"]["properties"] = definitions["variant"]["properties"]
+    definitions["variant"]["allOf"], definitions["sweep"]["allOf"] = [], []
+    for optimizer, (implementations, hyperparameters) in optimizers.items():
+        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
+        required = [name for name, has_default in hyperparameters.items() if not has_default]
+        swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
+        for entry, keys in {
+            "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
+            "sweep": {"optimizer": True} | definitions["sweep_settings"] | swept,
+        }.items():
+            then = {"additionalProperties": False, "required": required, "properties": keys}
+            definitions[entry]["allOf"].append(
+                {"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then}
+            )
     return schema
+
+
+def axis(values: dict, spaced: dict) -> dict:
+    """The schema of a sweep's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
+
+    Booleans are not for sweeping: one is allowed.
+    """
+    if "boolean" in values["type"]:
+        return values
+    several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": values}
+    return {"anyOf": [values, several] if values["type"] == "array" else [values, several, spaced]}
 
 
 def read_optimizers(source: str) -> dict[str, tuple[list[str], dict[str, bool]]]:
@@ -101,10 +116,32 @@ def read_optimizers(source: str) -> dict[str, tuple[list[str], dict[str, bool]]]
 
 
 def check(config: Mapping, schema: Mapping) -> None:
-    """Raise ValueError with one readable line if ``config`` does not fit the JSON Schema ``schema``."""
+    """Raise ValueError with one readable line if ``config`` does not fit ``schema``, which experiment_schema made."""
+    fit(config, schema)
+    if "sweep" in config:
+        check_sweep(config["sweep"], config["networks"], schema)
+
+
+def check_sweep(sweep: Mapping, networks: Mapping, schema: Mapping) -> None:
+    """The same for what the schema cannot say of a sweep: its network is there, and each point would be a variant."""
+    if sweep["network"] not in networks:
+        raise ValueError(f"sweep.network: {shorten(sweep['network'])} is not one of {', '.join(networks)}")
+    axes = grid.axes(sweep)
+    for hyperparameter, values in axes.items():
+        for value in values:
+            point = {name: others[0] for name, others in axes.items()} | {hyperparameter: value}
+            point |= {"implementation": "custom", "optimizer": sweep["optimizer"]}
+            fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, "sweep")
+    names = [grid.name(point) for point in grid.points(sweep)]
+    if len(set(names)) < len(names):
+        raise ValueError("sweep: two points of the grid differ in less than six digits")
+
+
+def fit(config: Mapping, schema: Mapping, path: str = "") -> None:
+    """Raise ValueError with one readable line if ``config``, found under ``path``, does not fit a JSON Schema."""
     error = best_match(Validator(schema).iter_errors(config))
     if error is not None:
-        path = ".".join(shorten(key).strip("'") for key in error.absolute_path)
+        path = ".".join([*filter(None, [path]), *(shorten(key).strip("'") for key in error.absolute_path)])
         raise ValueError(f"{path or 'top level'}: {explain(error)}")
 
 

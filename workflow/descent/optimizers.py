@@ -5,11 +5,13 @@ The symbols are the lab's: w a parameter, g = ∇_w CE(f(w, X), Y) its gradient 
 one parameter of any shape in place, element by element, so it serves a stack of networks as it serves
 one. What a rule remembers between iterations it keeps in ``state``, which is empty before the first.
 
+A hyperparameter is a number, or where the networks of a stack are to differ in it, a tensor with one number for each
+of them, [runs, 1, ...].
+
 Each line of a formula is one line of its code, with PyTorch's fused operations in the order in which
 ``torch.optim`` has them: on a CPU twins then agree to the bit.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ import torch
 from torch import Tensor, optim
 
 State = dict[str, Any]
+Number = float | Tensor
 
 
 def sgd(
@@ -24,9 +27,9 @@ def sgd(
     g: Tensor,
     state: State,
     *,
-    lr: float,
-    momentum: float = 0.0,
-    weight_decay: float = 0.0,
+    lr: Number,
+    momentum: Number = 0.0,
+    weight_decay: Number = 0.0,
     nesterov: bool = False,
 ) -> None:
     """Mini-batch stochastic gradient descent, with momentum in the lab's formulation.
@@ -41,19 +44,19 @@ def sgd(
     in the form of Bengio et al., "Advances in optimizing recurrent networks" (2013); weight decay is that
     of Krogh and Hertz, "A simple weight decay can improve generalization" (1991).
     """
-    if weight_decay:
-        g = g.add(w, alpha=weight_decay)
+    if is_given(weight_decay):
+        g = add_(g.clone(), weight_decay, w)
     v = g
-    if momentum:
+    if is_given(momentum):
         if not state:
             state["v"] = torch.zeros_like(w)
         v = state["v"].mul_(momentum).add_(g)
     if nesterov:
-        v = g.add(v, alpha=momentum)
-    w.sub_(v, alpha=lr)
+        v = add_(g.clone(), momentum, v)
+    add_(w, -lr, v)
 
 
-def adagrad(w: Tensor, g: Tensor, state: State, *, lr: float, eps: float = 1e-10) -> None:
+def adagrad(w: Tensor, g: Tensor, state: State, *, lr: Number, eps: Number = 1e-10) -> None:
     """Adagrad: Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011), the diagonal form.
 
     s ← s + g²         (s = 0 at first)
@@ -62,11 +65,11 @@ def adagrad(w: Tensor, g: Tensor, state: State, *, lr: float, eps: float = 1e-10
     if not state:
         state["s"] = torch.zeros_like(w)
     s = state["s"].addcmul_(g, g)
-    w.addcdiv_(g, s.sqrt().add_(eps), value=-lr)
+    add_quotient_(w, -lr, g, s.sqrt().add_(eps))
 
 
 def rmsprop(
-    w: Tensor, g: Tensor, state: State, *, lr: float, alpha: float = 0.99, eps: float = 1e-8, momentum: float = 0.0
+    w: Tensor, g: Tensor, state: State, *, lr: Number, alpha: Number = 0.99, eps: Number = 1e-8, momentum: Number = 0.0
 ) -> None:
     """RMSprop: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning" (2012).
 
@@ -77,15 +80,15 @@ def rmsprop(
     Without momentum v is g / (√s + ε).
     """
     if not state:
-        state.update(s=torch.zeros_like(w), v=torch.zeros_like(w) if momentum else None)
+        state.update(s=torch.zeros_like(w), v=torch.zeros_like(w) if is_given(momentum) else None)
     s, v = state["s"], state["v"]
-    s.mul_(alpha).addcmul_(g, g, value=1 - alpha)
+    add_product_(s.mul_(alpha), 1 - alpha, g, g)
     root = s.sqrt().add_(eps)
-    if momentum:
+    if is_given(momentum):
         v.mul_(momentum).addcdiv_(g, root)
-        w.sub_(v, alpha=lr)
+        add_(w, -lr, v)
     else:
-        w.addcdiv_(g, root, value=-lr)
+        add_quotient_(w, -lr, g, root)
 
 
 def adam(
@@ -93,10 +96,10 @@ def adam(
     g: Tensor,
     state: State,
     *,
-    lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.0,
+    lr: Number,
+    betas: tuple[Number, Number] = (0.9, 0.999),
+    eps: Number = 1e-8,
+    weight_decay: Number = 0.0,
 ) -> None:
     """Adam: Kingma and Ba, "Adam: a method for stochastic optimization" (2015), algorithm 1.
 
@@ -105,17 +108,17 @@ def adam(
     s ← β2 s + (1 − β2) g²       (s = 0 at first)
     w ← w − α m̂ / (√ŝ + ε)       with m̂ = m / (1 − β1^t) and ŝ = s / (1 − β2^t) in iteration t = 1, 2, ...
     """
-    if weight_decay:
-        g = g.add(w, alpha=weight_decay)
+    if is_given(weight_decay):
+        g = add_(g.clone(), weight_decay, w)
     if not state:
         state.update(t=0, m=torch.zeros_like(w), s=torch.zeros_like(w))
     state["t"] += 1
     t, m, s = state["t"], state["m"], state["s"]
     beta1, beta2 = betas
     m.lerp_(g, 1 - beta1)
-    s.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-    root = s.sqrt().div_(math.sqrt(1 - beta2**t)).add_(eps)
-    w.addcdiv_(m, root, value=-lr / (1 - beta1**t))
+    add_product_(s.mul_(beta2), 1 - beta2, g, g)
+    root = s.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)
+    add_quotient_(w, -lr / (1 - beta1**t), m, root)
 
 
 def adamw(
@@ -123,10 +126,10 @@ def adamw(
     g: Tensor,
     state: State,
     *,
-    lr: float,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
-    weight_decay: float = 0.01,
+    lr: Number,
+    betas: tuple[Number, Number] = (0.9, 0.999),
+    eps: Number = 1e-8,
+    weight_decay: Number = 0.01,
 ) -> None:
     """AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
 
@@ -135,6 +138,26 @@ def adamw(
     """
     w.mul_(1 - lr * weight_decay)
     adam(w, g, state, lr=lr, betas=betas, eps=eps)
+
+
+def is_given(a: Number) -> bool:
+    """Whether a hyperparameter has an effect: 0 has none; a tensor may hold other numbers."""
+    return isinstance(a, Tensor) or a != 0
+
+
+def add_(x: Tensor, a: Number, y: Tensor) -> Tensor:
+    """x ← x + a y."""
+    return x.addcmul_(a, y) if isinstance(a, Tensor) else x.add_(y, alpha=a)
+
+
+def add_product_(x: Tensor, a: Number, y: Tensor, z: Tensor) -> Tensor:
+    """x ← x + a y z."""
+    return x.addcmul_(a * y, z) if isinstance(a, Tensor) else x.addcmul_(y, z, value=a)
+
+
+def add_quotient_(x: Tensor, a: Number, y: Tensor, z: Tensor) -> Tensor:
+    """x ← x + a y / z."""
+    return x.addcdiv_(a * y, z) if isinstance(a, Tensor) else x.addcdiv_(y, z, value=a)
 
 
 class Optimizer(NamedTuple):
@@ -155,12 +178,13 @@ OPTIMIZERS = {
 
 
 def make_step(
-    implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: float
+    implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: Any
 ) -> Callable[[], None]:
     """Return the function that takes one step down the gradients and clears them.
 
     ``implementation`` is ``custom`` or ``torch``, ``optimizer`` a key of ``OPTIMIZERS``. The step
-    reads the ``.grad`` of every parameter, as ``backward()`` left it.
+    reads the ``.grad`` of every parameter, as ``backward()`` left it. For ``custom`` a hyperparameter may be
+    a tensor [runs], where each parameter is a stack of as many networks.
     """
     parameters = list(parameters)
     if implementation == "torch":
@@ -174,11 +198,23 @@ def make_step(
 
     rule = OPTIMIZERS[optimizer].custom
     states = [{} for _ in parameters]
+    each_hyperparameters = [
+        {name: beside(w, hyperparameter) for name, hyperparameter in hyperparameters.items()} for w in parameters
+    ]
 
     @torch.no_grad()
     def step() -> None:
-        for w, state in zip(parameters, states):
-            rule(w, w.grad, state, **hyperparameters)
+        for w, state, its_hyperparameters in zip(parameters, states, each_hyperparameters):
+            rule(w, w.grad, state, **its_hyperparameters)
             w.grad = None
 
     return step
+
+
+def beside(w: Tensor, hyperparameter: Any) -> Any:
+    """A hyperparameter as a rule takes it for ``w``: a tensor [runs] as [runs, 1, ...]; others as they are."""
+    if isinstance(hyperparameter, tuple | list):
+        return tuple(beside(w, entry) for entry in hyperparameter)
+    if isinstance(hyperparameter, Tensor):
+        return hyperparameter.to(w).reshape(-1, *[1] * (w.dim() - 1))
+    return hyperparameter

@@ -18,6 +18,7 @@ NETWORKS, VARIANTS = config["networks"], config["variants"]
 
 TRAINING = dict(config["training"])
 TENSORBOARD = TRAINING.pop("tensorboard", False)
+DEVICE = choose(config["device"])
 
 
 def chunks(seeds, size):
@@ -83,9 +84,10 @@ os.environ["DESCENT_SNAKEMAKE"] = str(os.getpid())
 
 
 wildcard_constraints:
-    network="[^/]+",
-    variant="[^/]+",
+    network="|".join(NETWORKS),
+    variant="|".join(VARIANTS),
     seeds=r"\d+-\d+",
+    job="[^/]+=[^/]+",
 
 
 def code(*steps):

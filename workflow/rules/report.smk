@@ -2,7 +2,7 @@ rule report:
     input:
         code=code("report"),
         template=os.path.relpath(WORKFLOW / "report/report.html.j2"),
-        parts=[os.path.relpath(WORKFLOW / "report" / part) for part in ("curves.js", "page.css")],
+        parts=[os.path.relpath(WORKFLOW / "report" / part) for part in ("curves.js", "page.css", "macros.html.j2")],
         uplot=[os.path.relpath(WORKFLOW / "report/uplot" / part) for part in ("uPlot.iife.min.js", "uPlot.min.css")],
         tables=[
             rules.summarize.output.initial,
@@ -25,7 +25,7 @@ rule report:
     benchmark:
         "results/report.benchmark.tsv"
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=json.dumps({key: value for key, value in config.items() if key != "sweep"}, sort_keys=True),
         figures=json.dumps(FIGURES),
     shell:
         "python -m descent.steps.report --template {input.template:q} --config {params.config:q}"

@@ -42,7 +42,7 @@ rule train:
     params:
         variant=lambda wildcards: variant_options(wildcards.variant),
         training=options(**TRAINING, evaluation_batch_size=config["evaluation"]["batch_size"]),
-        device=options(device=choose(config["device"])),
+        device=options(device=DEVICE),
         torch=version("torch"),
     shell:
         "python -m descent.steps.train --mnist {input.mnist} --initial {input.initial}"

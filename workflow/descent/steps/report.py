@@ -1,54 +1,18 @@
 """Write the page that tells the experiment: one self-contained HTML file."""
 
 import argparse
-import base64
 import json
-import math
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from descent.files import written_whole
+from descent.page import data_uri, load, write_page
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
-
-
-class Sourced:
-    """A value read from a file, which remembers the file and where in it the value stands.
-
-    So every number on the page says where it comes from, and the page has no others.
-    """
-
-    def __init__(self, value: Any, source: str) -> None:
-        self.value, self.source = value, source
-
-    def __getitem__(self, key: str | int) -> "Sourced":
-        return Sourced(self.value[key], f"{self.source}/{key}")
-
-    def __iter__(self) -> Iterator["Sourced"]:
-        return (self[key] for key in (self.value if isinstance(self.value, dict) else range(len(self.value))))
-
-    @property
-    def missing(self) -> bool:
-        return self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
-
-
-def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
-    """A value as an HTML ``data`` element: formatted for people, with the exact value and its source."""
-    text = form.format(sourced.value * scale if scale != 1 else sourced.value)
-    return Markup('<data value="{}" data-source="{}">{}</data>').format(sourced.value, sourced.source, text)
-
-
-def load(file: Path, results: Path) -> Sourced:
-    """Read a CSV (as a list of rows) or JSON file of the results."""
-    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_text())
-    return Sourced(value, file.relative_to(results).as_posix())
 
 
 def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
@@ -74,11 +38,6 @@ def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
     return table[::-1].reset_index()
 
 
-def data_uri(svg: Path) -> str:
-    """An image as an address that holds all of it."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--template", type=Path, required=True, help="the page's Jinja2 template")
@@ -98,17 +57,10 @@ def main() -> None:
     with written_whole(arguments.steps) as path:
         path.write_text(add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
 
-    environment = Environment(
-        loader=FileSystemLoader(arguments.template.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["show"] = show
-    environment.globals["include"] = lambda part: Markup((arguments.template.parent / part).read_text())
     tables = ("initial", "summary", "differences", "verdicts", "reproduction")
-    page = environment.get_template(arguments.template.name).render(
+    write_page(
+        arguments.page,
+        arguments.template,
         experiment=load(arguments.experiment, results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
         steps=load(arguments.steps, results),
@@ -130,8 +82,6 @@ def main() -> None:
         },
         published_image=data_uri(results / "published.svg"),
     )
-    with written_whole(arguments.page) as path:
-        path.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

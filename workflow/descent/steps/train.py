@@ -5,7 +5,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save
 
 from descent import mnist
 from descent.files import write_csv, written_whole
+from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
 from descent.training import Metrics, minibatches, train
 
@@ -66,13 +67,10 @@ def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[
         yield from zip(repeat(seed), *times, *columns)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """What every training is told, but for its optimizer."""
     parser.add_argument("--mnist", type=Path, required=True, help="what download_mnist wrote")
     parser.add_argument("--initial", type=Path, required=True, help="parameters that initialize wrote")
-    parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
-    parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
-    parser.add_argument("--hyperparameters", type=hyperparameter, nargs="+", required=True, metavar="NAME=VALUE")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--evaluation-batch-size", type=int, required=True)
@@ -81,30 +79,21 @@ def main() -> None:
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
-    parser.add_argument("--training", type=Path, required=True, help="CSV to write: a row a minibatch")
-    parser.add_argument("--evaluation", type=Path, required=True, help="CSV to write: a row an epoch")
-    parser.add_argument("--parameters", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--run", type=Path, required=True, help="JSON to write: device, versions, time")
-    arguments = parser.parse_args()
 
+
+def train_as_told(
+    arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]
+) -> tuple[Metrics, Metrics]:
+    """Load MNIST and train, with a line an epoch; what ``training.train`` returns."""
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
-    prepare(device, arguments.threads)
-
-    parameters = load_file(arguments.initial)
-    seeds = parameters.pop("seeds").tolist()
-    parameters = {name: parameter.to(device, dtype).requires_grad_() for name, parameter in parameters.items()}
     train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     if not minibatches(len(train_split.labels), arguments.batch_size, arguments.drop_last):
         raise SystemExit(
             f"config.yaml: training.batch_size: {arguments.batch_size} is more than the {len(train_split.labels)} "
             "training images, and drop_last leaves out a minibatch that is not full"
         )
-    step = make_step(
-        arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
-    )
-
     start = time.perf_counter()
-    training, evaluation = train(
+    return train(
         parameters,
         step,
         train_split,
@@ -119,6 +108,31 @@ def main() -> None:
             epoch_line(epoch, arguments.epochs, *metrics, time.perf_counter() - start), flush=True
         ),
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_training_arguments(parser)
+    parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
+    parser.add_argument("--hyperparameters", type=hyperparameter, nargs="+", required=True, metavar="NAME=VALUE")
+    parser.add_argument("--training", type=Path, required=True, help="CSV to write: a row a minibatch")
+    parser.add_argument("--evaluation", type=Path, required=True, help="CSV to write: a row an epoch")
+    parser.add_argument("--parameters", type=Path, required=True, help="safetensors file to write")
+    parser.add_argument("--run", type=Path, required=True, help="JSON to write: device, versions, time")
+    arguments = parser.parse_args()
+
+    device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
+    prepare(device, arguments.threads)
+
+    parameters = load_file(arguments.initial)
+    seeds = parameters.pop("seeds").tolist()
+    parameters = {name: parameter.to(device, dtype).requires_grad_() for name, parameter in parameters.items()}
+    step = make_step(
+        arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
+    )
+    start = time.perf_counter()
+    training, evaluation = train_as_told(arguments, parameters, step, seeds)
     seconds = time.perf_counter() - start
 
     for seed, losses in zip(seeds, training.loss.T):

@@ -1,0 +1,175 @@
+"""`snakemake sweep`: what it trains, what it leaves alone, and what it says."""
+
+import json
+import re
+import shutil
+from itertools import pairwise
+
+import pandas as pd
+import pytest
+import yaml
+from conftest import REPOSITORY, Checkout, step
+from descent.steps.summarize_sweep import describe_points
+from descent.sweep import jobs, name, points
+from test_page import Page, check_numbers
+
+DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+JOBS = {f"lr={lr},momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
+TABLES = {"summarize_sweep", "plot_sweep", "report_sweep"}
+
+
+@pytest.fixture(scope="module")
+def swept(finished, tmp_path_factory) -> Checkout:
+    """The finished checkout, with its sweep: two momenta, three learning rates, one too high."""
+    checkout = Checkout(shutil.copytree(finished.path, tmp_path_factory.mktemp("swept") / "copy"))
+    checkout.snakemake("sweep", "--cores", "2", "--resources", "gpu=2")
+    return checkout
+
+
+@pytest.fixture
+def checkout(swept, tmp_path) -> Checkout:
+    return Checkout(shutil.copytree(swept.path, tmp_path / "copy"))
+
+
+def trained(checkout, edit) -> set[str]:
+    """The jobs that `snakemake sweep` would run after an edit of the sweep in config.yaml."""
+    checkout.edit_config(lambda config: edit(config["sweep"]))
+    return checkout.jobs(checkout.snakemake("sweep", "--dry-run").stdout) - {"sweep"}
+
+
+def test_the_grid_of_the_default_config_is_the_labs_point_and_what_lies_around_it():
+    grid = points(DEFAULT["sweep"])
+    assert len(grid) == 13 * 4
+    rates = sorted({point["lr"] for point in grid})
+    assert (rates[0], rates[-1]) == (0.001, 1.0)
+    assert all(round(b / a, 3) == round(10**0.25, 3) for a, b in pairwise(rates))
+    assert {"lr": 0.01, "momentum": 0} in grid
+    assert {"lr": 0.01, "momentum": 0.9} in grid
+
+
+def test_a_grid_is_cut_into_jobs_of_the_size_that_the_config_says():
+    sweep = {"network": "n", "optimizer": "adam", "seeds": 1, "epochs": 1, "lr": [0.1, 0.2, 0.3]}
+    sweep |= {"betas": [[0.9, 0.99], [0.8, 0.9]]}
+    for size, sizes in {1: [1] * 6, 4: [4, 2], 100: [6]}.items():
+        cut = jobs(sweep | {"points_per_job": size})
+        assert [len(job) for job in cut.values()] == sizes
+        assert [point for job in cut.values() for point in job] == points(sweep)
+    assert name(points(sweep)[-1]) == "lr=0.3,betas=0.8-0.9"
+    assert points(sweep | {"betas": [0.9, 0.99]})[0] == {"lr": 0.1, "betas": [0.9, 0.99]}
+
+
+def test_every_run_is_in_one_table(swept):
+    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
+    assert runs.columns.tolist() == ["lr", "momentum", "seed", "epoch", "loss", "accuracy", "diverged"]
+    assert len(runs) == 6 * 2 * 2
+    assert not runs.duplicated(["lr", "momentum", "seed", "epoch"]).any()
+    assert runs["diverged"].isna().all()
+
+
+@pytest.mark.parametrize(("variant", "momentum"), [("custom_sgd", 0), ("custom_momentum", 0.9)])
+def test_a_point_that_is_a_variant_gets_the_variants_numbers(swept, variant, momentum):
+    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
+    same = runs[(runs["lr"] == 0.01) & (runs["momentum"] == momentum)][["seed", "epoch", "loss", "accuracy"]]
+    expected = pd.read_csv(swept.path / f"results/exercise/{variant}/evaluation.csv")
+    pd.testing.assert_frame_equal(same.reset_index(drop=True), expected)
+
+
+GRIDS = {
+    "sgd": [{"lr": 0.01, "momentum": 0.0}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.5, "momentum": 0.5}],
+    "adagrad": [{"lr": 0.01, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-6}],
+    "rmsprop": [{"lr": 0.001, "alpha": 0.9, "momentum": 0.0}, {"lr": 0.01, "alpha": 0.99, "momentum": 0.5}],
+    "adam": [{"lr": 0.001, "betas": [0.9, 0.999]}, {"lr": 0.01, "betas": [0.5, 0.9]}],
+    "adamw": [{"lr": 0.001, "weight_decay": 0.0}, {"lr": 0.01, "weight_decay": 0.5}],
+}
+
+
+def train(swept, target, optimizer, points) -> pd.DataFrame:
+    """Train some points by themselves, in double precision, each seed in an order of its own."""
+    options = {"mnist": swept.path / "resources/mnist.safetensors", "optimizer": optimizer, "device": "cpu"}
+    options |= {"initial": swept.path / "results/sweep/initial.safetensors", "points": json.dumps(points)}
+    options |= {"epochs": 2, "batch-size": 16, "evaluation-batch-size": 256, "dtype": "float64", "evaluation": target}
+    step("train_sweep", "--shuffle", *(word for key, value in options.items() for word in (f"--{key}", value)))
+    return pd.read_csv(target)
+
+
+@pytest.mark.parametrize("optimizer", GRIDS)
+def test_a_stacked_run_equals_the_same_run_trained_alone(optimizer, swept, tmp_path):
+    stacked = train(swept, tmp_path / "csv", optimizer, GRIDS[optimizer])
+    alone = [train(swept, tmp_path / "csv", optimizer, [point]) for point in GRIDS[optimizer]]
+    pd.testing.assert_frame_equal(stacked, pd.concat(alone, ignore_index=True), rtol=1e-8, atol=1e-10)
+    assert (stacked["accuracy"] > 0.7).any(), "nothing was trained"
+
+
+def test_a_run_that_diverges_stops_no_other_of_its_job(swept, tmp_path):
+    good, bad = {"lr": 0.1, "weight_decay": 0.0}, {"lr": 10.0, "weight_decay": 1000.0}
+    runs = train(swept, tmp_path / "csv", "sgd", [good, bad])
+    diverged = runs[runs["lr"] == 10]["diverged"]
+    assert diverged.between(1, 200).all()
+    pd.testing.assert_frame_equal(runs[runs["lr"] == 0.1], train(swept, tmp_path / "csv", "sgd", [good]))
+    assert describe_points(runs, ["lr", "weight_decay"])["lost_seeds"].tolist() == [0, 2]
+
+
+def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
+    retrained = trained(checkout, lambda sweep: sweep.update(points_per_job=4))
+    assert retrained == {"train_sweep lr=0.01,momentum=0", "train_sweep lr=0.05,momentum=0.9"} | TABLES
+    checkout.snakemake("sweep")
+    one, two = (pd.read_csv(c.path / "results/sweep/runs.csv") for c in (swept, checkout))
+    pd.testing.assert_frame_equal(one, two, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("edit", "new"),
+    [
+        (lambda sweep: None, None),
+        (lambda sweep: sweep["momentum"].append(0.5), {f"lr={lr},momentum=0.5" for lr in (0.01, 0.05, 1000)}),
+        (lambda sweep: sweep["lr"].insert(1, 0.02), {f"lr=0.02,momentum={m}" for m in (0, 0.9)}),
+        (lambda sweep: sweep["lr"].remove(1000), set()),
+        (lambda sweep: sweep.update(epochs=3), JOBS),
+    ],
+    ids=["no edit", "add a momentum", "add a learning rate", "remove a learning rate", "epochs"],
+)
+def test_an_edit_of_the_grid_trains_what_is_new_and_keeps_the_rest(edit, new, checkout):
+    expected = set() if new is None else {f"train_sweep {job}" for job in new} | TABLES
+    assert trained(checkout, edit) == expected
+    assert checkout.stale() == set(), "the default run has nothing to do with the sweep"
+
+
+def test_the_default_run_leaves_the_sweep_alone(finished):
+    assert not (finished.path / "results/sweep").exists()
+
+
+def test_summary_and_page_tell_the_best_and_the_diverged(swept):
+    summary = pd.read_csv(swept.path / "results/sweep/summary.csv")
+    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
+    last = runs[(runs["epoch"] == 1) & (runs["lr"] < 1000)].groupby(["lr", "momentum"])["accuracy"].mean()
+    best = summary[summary["best"]]
+    assert [tuple(best[["lr", "momentum"]].iloc[0])] == [last.idxmax()]
+    assert best["test_accuracy_mean"].iloc[0] == pytest.approx(last.max())
+    assert (summary["test_accuracy_mean"].isna() == (summary["lr"] == 1000)).all()
+    assert (summary["guessing_seeds"] == (summary["lr"] == 1000) * 2).all()
+
+    text = (swept.path / "results/sweep.html").read_text()
+    page = Page(text)
+    check_numbers(page, swept.path / "results")
+    assert not [address for address in page.addresses if not address.startswith("data:")]
+    assert len(re.findall(r">0</data> diverged,\s+<data [^>]*>2</data> guess", text)) == 2
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        ({"network": "deep"}, "sweep.network: 'deep' is not one of exercise, notebook"),
+        ({"optimizer": "adam"}, "sweep: unknown key 'momentum'; the keys here are optimizer, network, seeds, epochs"),
+        ({"lr": -1}, "sweep.lr: -1 is not greater than 0"),
+        ({"lr": {"log10": [-3, 0]}}, "sweep.lr: the key 'points' is missing"),
+        ({"momentum": {"log10": [-1, 0], "points": 2}}, "sweep.momentum: 1.0 is not less than 1"),
+        ({"momentum": [0, 0.9], "nesterov": True}, "sweep.momentum: 0 is not greater than 0"),
+        ({"nesterov": [True, False]}, "sweep.nesterov: [True, False] is not of type boolean"),
+        ({"lr": [0.1, 0.10000001]}, "sweep: two points of the grid differ in less than six digits"),
+    ],
+)
+def test_a_wrong_sweep_is_told_in_one_line(edit, message, small_checkout):
+    small_checkout.edit_config(lambda config: config["sweep"].update(edit))
+    run = small_checkout.snakemake("--dry-run", check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith(f"config.yaml: {message}")

@@ -1,0 +1,67 @@
+"""What the pages have in common: numbers that say where they stand, images within the page, one template language."""
+
+import base64
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from descent.files import written_whole
+
+
+class Sourced:
+    """A value read from a file, which remembers the file and where in it the value stands.
+
+    So every number on the page says where it comes from, and the page has no others.
+    """
+
+    def __init__(self, value: Any, source: str) -> None:
+        self.value, self.source = value, source
+
+    def __getitem__(self, key: str | int) -> "Sourced":
+        return Sourced(self.value[key], f"{self.source}/{key}")
+
+    def __iter__(self) -> Iterator["Sourced"]:
+        return (self[key] for key in (self.value if isinstance(self.value, dict) else range(len(self.value))))
+
+    @property
+    def missing(self) -> bool:
+        return self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
+
+
+def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
+    """A value as an HTML ``data`` element: formatted for people, with the exact value and its source."""
+    text = form.format(sourced.value * scale if scale != 1 else sourced.value)
+    return Markup('<data value="{}" data-source="{}">{}</data>').format(sourced.value, sourced.source, text)
+
+
+def load(file: Path, results: Path) -> Sourced:
+    """Read a CSV (as a list of rows) or JSON file of the results."""
+    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_text())
+    return Sourced(value, file.relative_to(results).as_posix())
+
+
+def data_uri(svg: Path) -> str:
+    """An image as an address that holds all of it."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+
+
+def write_page(target: Path, template: Path, **values: Any) -> None:
+    """Render the Jinja2 ``template`` with ``values`` into the HTML file ``target``."""
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["show"] = show
+    environment.globals["include"] = lambda part: Markup((template.parent / part).read_text())
+    page = environment.get_template(template.name).render(**values)
+    with written_whole(target) as path:
+        path.write_text(page, encoding="utf-8")

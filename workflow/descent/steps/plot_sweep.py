@@ -1,0 +1,145 @@
+"""Draw a sweep: a heat map of final test accuracy, and accuracy against the learning rate."""
+
+import argparse
+import json
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+from descent.figures import COLOURS, save
+
+# Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
+CHANCE = 0.9  # error of a network that guesses
+TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01]
+
+
+def accuracy_of(error: float, _: object = None) -> str:
+    return f"{100 * (1 - error):g} %"
+
+
+def others(summary: pd.DataFrame, hyperparameters: list[str]) -> dict[str, pd.DataFrame]:
+    """The points of each setting of all hyperparameters but ``lr``, under the setting's name."""
+    varied = [h for h in hyperparameters if h != "lr" and summary[h].nunique() > 1]
+    if not varied:
+        return {"": summary}
+    return {
+        ", ".join(
+            f"{h} {value:g}" if isinstance(value, float | int) else f"{h} {value}" for h, value in zip(varied, key)
+        ): rows
+        for key, rows in summary.groupby(varied, sort=False)
+    }
+
+
+def is_marked(point: pd.Series, marks: list[dict]) -> bool:
+    """Whether a point of the grid is one of ``marks``: hyperparameters of the variants; one not given is 0."""
+    return any(
+        all(np.isclose(point[h], float(mark.get(h, 0))) for h in point.index) and set(mark) <= set(point.index)
+        for mark in marks
+    )
+
+
+def heat_map(summary: pd.DataFrame, hyperparameters: list[str], marks: list[dict]) -> Figure:
+    """Final test accuracy, a row a setting of the other hyperparameters, a column a learning rate."""
+    rows = others(summary, hyperparameters)
+    rates = sorted(summary["lr"].unique())
+    figure = Figure(figsize=(max(6, 0.78 * len(rates) + 3), max(2.4, 0.62 * len(rows) + 1.6)), layout="constrained")
+    panel = figure.subplots()
+    error = np.full((len(rows), len(rates)), np.nan)
+    panel.set_facecolor("0.85")
+    for i, points in enumerate(rows.values()):
+        for _, point in points.iterrows():
+            j = rates.index(point["lr"])
+            if point["lost_seeds"]:
+                panel.text(j, i, f"✕ {point['lost_seeds']}/{point['seeds']}", ha="center", va="center", fontsize=8)
+                continue
+            error[i, j] = max(1 - point["test_accuracy_mean"], 1e-4)
+    norm = LogNorm(np.nanmin(error, initial=CHANCE / 2), CHANCE, clip=True)
+    image = panel.imshow(error, norm=norm, cmap="viridis_r", aspect="auto")
+    for (i, j), value in np.ndenumerate(error):
+        if np.isfinite(value):
+            dark = norm(value) < 0.45
+            panel.text(
+                j, i, f"{100 * (1 - value):.1f}", ha="center", va="center", fontsize=8, color="w" if dark else "k"
+            )
+    for i, points in enumerate(rows.values()):
+        for _, point in points.iterrows():
+            place = (rates.index(point["lr"]) - 0.46, i - 0.44)
+            if point["best"]:
+                panel.add_patch(box(place, "#D55E00", "-"))
+            if is_marked(point[hyperparameters], marks):
+                panel.add_patch(box(place, "white", "-"))
+                panel.add_patch(box(place, "black", (0, (3, 2))))
+    panel.set_xticks(range(len(rates)), [f"{rate:.3g}" for rate in rates], rotation=45)
+    panel.set_yticks(range(len(rows)), list(rows))
+    panel.set_xlabel("learning rate")
+    bar = figure.colorbar(image, ticks=[t for t in TICKS if norm.vmin <= t <= norm.vmax], format=accuracy_of)
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.ax.invert_yaxis()
+    bar.set_label("test accuracy")
+    figure.supxlabel(
+        "box: the best; dashed: a variant of config.yaml; ✕: seeds that diverged or only guess",
+        fontsize=9,
+        color="0.35",
+    )
+    return figure
+
+
+def box(corner: tuple[float, float], colour: str, style: object) -> Rectangle:
+    return Rectangle(corner, 0.92, 0.88, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
+
+
+def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
+    """Test accuracy against the learning rate, a line a setting of the others, with one standard deviation."""
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    panel = figure.subplots()
+    for colour, (label, points) in zip(cycle(COLOURS), others(summary, hyperparameters).items()):
+        points = points.sort_values("lr")
+        error, std = 1 - points["test_accuracy_mean"], points["test_accuracy_std"]
+        panel.plot(points["lr"], error, "o-", color=colour, markersize=4, label=label or None)
+        panel.fill_between(points["lr"], error - std, (error + std).clip(upper=1), color=colour, alpha=0.2, linewidth=0)
+        lost = points[points["lost_seeds"] > 0]
+        panel.plot(lost["lr"], [CHANCE] * len(lost), "X", color=colour, markersize=7)
+    panel.set_xscale("log")
+    panel.set_yscale("log")
+    panel.invert_yaxis()
+    panel.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(FuncFormatter(accuracy_of))
+    panel.set_xlabel("learning rate")
+    panel.set_ylabel("test accuracy")
+    panel.grid(alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+    if len(panel.get_legend_handles_labels()[0]):
+        panel.legend(loc="lower center")
+    figure.supxlabel(
+        "line: mean over seeds, band: ± one standard deviation, ✕: a seed diverged or only guesses",
+        fontsize=9,
+        color="0.35",
+    )
+    return figure
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--summary", type=Path, required=True, help="what summarize_sweep wrote: a row a point")
+    parser.add_argument("--hyperparameters", nargs="+", required=True, help="the columns that are the grid's axes")
+    parser.add_argument("--marks", type=json.loads, required=True, metavar="JSON", help="points to mark, a list")
+    parser.add_argument("--heat-map", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
+    parser.add_argument("--sensitivity", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
+    arguments = parser.parse_args()
+
+    summary = pd.read_csv(arguments.summary)
+    for target in arguments.heat_map:
+        save(heat_map(summary, arguments.hyperparameters, arguments.marks), target)
+    for target in arguments.sensitivity:
+        save(sensitivity(summary, arguments.hyperparameters), target)
+
+
+if __name__ == "__main__":
+    main()
