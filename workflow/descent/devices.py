@@ -1,8 +1,16 @@
-"""Which device ``auto`` stands for."""
+"""Which device ``auto`` stands for, and which of several GPUs a job takes."""
 
 import ctypes
+import fcntl
+import os
 import subprocess
 import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+LOCKS = Path(tempfile.gettempdir()) / "descent-gpus"  # one for the machine: other folders' jobs take GPUs too
 
 
 def driver_sees_gpu() -> bool:
@@ -24,3 +32,42 @@ def choose(device: str) -> str:
         return device
     ask = "import sys, torch; sys.exit(not torch.cuda.is_available())"
     return "cuda" if driver_sees_gpu() and subprocess.run([sys.executable, "-c", ask]).returncode == 0 else "cpu"
+
+
+def take_gpu(visible: list[str]) -> None:
+    """Take one of the ``visible`` GPUs for this process alone, and hide the others from it; wait until one is free.
+
+    They are entries of CUDA_VISIBLE_DEVICES, which is set to the one taken: call this before CUDA starts. Where
+    there is one there is nothing to choose, and it is not locked: a scheduler gave it, or jobs are to share it.
+    Snakemake counts GPUs, but does not say whose is which. The system frees the lock when the process ends, however
+    it ends.
+    """
+    if len(visible) < 2:
+        return
+    told = False
+    while True:
+        for gpu in visible:
+            file = open_lock(gpu)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the file stays open as long as this process lives
+            except BlockingIOError:
+                os.close(file)
+            else:
+                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+                return
+        if not told:
+            print(f"all {len(visible)} GPUs are taken: waiting for one", flush=True)
+            told = True
+        time.sleep(0.2)
+
+
+def open_lock(gpu: str) -> int:
+    """Open a GPU's lock file, a file descriptor; make it, and its folder for all users, where they are not there."""
+    path = LOCKS / gpu.replace("/", "_")
+    try:
+        return os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        with suppress(FileExistsError):
+            LOCKS.mkdir()
+            LOCKS.chmod(0o1777)
+        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)

@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from descent import mnist
+from descent.devices import take_gpu
 from descent.files import write_csv, written_whole
 from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
@@ -23,6 +24,10 @@ def prepare(device: torch.device, threads: int) -> None:
     """Set PyTorch up so that the same training gives the same bytes; say so where the CPU is all there is."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # a velocity that decays to less than 1e-38 would slow a CPU down
+    if device.type == "cuda":
+        # device_count() does not start CUDA, so what take_gpu leaves visible still counts.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+        take_gpu(visible.split(","))
     if device.type == "cpu":  # whose operators in use here are deterministic
         print("training on the CPU" if torch.cuda.is_available() else "no GPU found: training on the CPU")
     elif not torch.cuda.is_available():
