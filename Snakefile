@@ -14,6 +14,19 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
+# On a cluster these run where Snakemake does: each takes a second or two, and MNIST's a network.
+localrules:
+    download_mnist,
+    gather_initial,
+    gather,
+    plot_curves,
+    summarize,
+    compare_twins,
+    compare_published,
+    tensorboard,
+    report,
+
+
 onsuccess:
     if os.path.exists("results/report.html") and os.path.getmtime("results/report.html") > STARTED:
         with open("results/summary.md") as summary:

@@ -14,7 +14,7 @@ from descent.sweep import jobs, name, points
 from test_page import Page, check_numbers
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
-JOBS = {f"lr={lr},momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
+JOBS = {f"lr={lr}_momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
 TABLES = {"summarize_sweep", "plot_sweep", "report_sweep"}
 
 
@@ -54,7 +54,7 @@ def test_a_grid_is_cut_into_jobs_of_the_size_that_the_config_says():
         cut = jobs(sweep | {"points_per_job": size})
         assert [len(job) for job in cut.values()] == sizes
         assert [point for job in cut.values() for point in job] == points(sweep)
-    assert name(points(sweep)[-1]) == "lr=0.3,betas=0.8-0.9"
+    assert name(points(sweep)[-1]) == "lr=0.3_betas=0.8-0.9"
     assert points(sweep | {"betas": [0.9, 0.99]})[0] == {"lr": 0.1, "betas": [0.9, 0.99]}
 
 
@@ -111,7 +111,7 @@ def test_a_run_that_diverges_stops_no_other_of_its_job(swept, tmp_path):
 
 def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
     retrained = trained(checkout, lambda sweep: sweep.update(points_per_job=4))
-    assert retrained == {"train_sweep lr=0.01,momentum=0", "train_sweep lr=0.05,momentum=0.9"} | TABLES
+    assert retrained == {"train_sweep lr=0.01_momentum=0", "train_sweep lr=0.05_momentum=0.9"} | TABLES
     checkout.snakemake("sweep")
     one, two = (pd.read_csv(c.path / "results/sweep/runs.csv") for c in (swept, checkout))
     pd.testing.assert_frame_equal(one, two, rtol=1e-4)
@@ -121,8 +121,8 @@ def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
     ("edit", "new"),
     [
         (lambda sweep: None, None),
-        (lambda sweep: sweep["momentum"].append(0.5), {f"lr={lr},momentum=0.5" for lr in (0.01, 0.05, 1000)}),
-        (lambda sweep: sweep["lr"].insert(1, 0.02), {f"lr=0.02,momentum={m}" for m in (0, 0.9)}),
+        (lambda sweep: sweep["momentum"].append(0.5), {f"lr={lr}_momentum=0.5" for lr in (0.01, 0.05, 1000)}),
+        (lambda sweep: sweep["lr"].insert(1, 0.02), {f"lr=0.02_momentum={m}" for m in (0, 0.9)}),
         (lambda sweep: sweep["lr"].remove(1000), set()),
         (lambda sweep: sweep.update(epochs=3), JOBS),
     ],

@@ -41,12 +41,12 @@ def points(sweep: dict) -> list[Point]:
 
 
 def name(point: Point) -> str:
-    """A point's name, and its folder's: lr=0.01,momentum=0.9."""
+    """A point's name, and its folder's: lr=0.01_momentum=0.9. (Snakemake cuts a remote job's wildcards at commas.)"""
 
     def show(value: Any) -> str:
         return "-".join(map(show, value)) if isinstance(value, list) else f"{value:g}"
 
-    return ",".join(f"{hyperparameter}={show(value)}" for hyperparameter, value in point.items())
+    return "_".join(f"{hyperparameter}={show(value)}" for hyperparameter, value in point.items())
 
 
 def jobs(sweep: dict) -> dict[str, list[Point]]:

@@ -13,6 +13,13 @@ MARKS = [
 ]
 
 
+localrules:
+    sweep,
+    summarize_sweep,
+    plot_sweep,
+    report_sweep,
+
+
 rule sweep:
     input:
         "results/sweep.html",
