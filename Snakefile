@@ -28,10 +28,7 @@ localrules:
 
 
 onsuccess:
-    if os.path.exists("results/report.html") and os.path.getmtime("results/report.html") > STARTED:
-        with open("results/summary.md") as summary:
-            print(summary.read().split("\n\n")[0])
-        print(f"\nThe page to read: {os.path.abspath('results/report.html')}")
+    show_news()
 
 
 # Every result is asked for, so that each that is missing is made again.

@@ -50,6 +50,14 @@ def test_it_runs_in_another_folder(small_checkout, tmp_path):
     assert not (small_checkout.path / "resources").exists()
 
 
+def test_snakemake_and_its_plugin_accept_the_profile_for_slurm(small_checkout):
+    run = small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run")
+    assert {"train exercise torch_sgd 0-4", "report"} <= small_checkout.jobs(run.stdout)
+    profile = small_checkout.path / "profiles/slurm/config.yaml"
+    profile.write_text(profile.read_text() + "no-such-setting: 1\n")
+    assert small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run", check=False).returncode
+
+
 def test_snakemakes_own_report_is_a_site_with_the_figures_and_captions(finished):
     finished.snakemake("--report", "provenance.zip")
     with zipfile.ZipFile(io.BytesIO((finished.path / "provenance.zip").read_bytes())) as site:

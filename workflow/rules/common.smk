@@ -73,14 +73,28 @@ def turn_second_away():
     lock_file.flush()
 
 
+def show_news():
+    """Print what came out anew, in a few lines, and where the pages lie."""
+
+    def is_new(page):
+        return os.path.exists(page) and os.path.getmtime(page) > STARTED
+
+    if is_new("results/report.html"):
+        print(Path("results/summary.md").read_text().split("\n\n")[0])
+    for page in filter(is_new, ("results/report.html", "results/sweep.html")):
+        print(f"\nThe page to read: {os.path.abspath(page)}")
+
+
 onstart:
     turn_second_away()
 
 
 # Every step is `python -m descent.steps.RULE`, run by the Python that runs Snakemake, and ends with it.
-os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
-os.environ["PYTHONPATH"] = os.pathsep.join([str(WORKFLOW), *filter(None, [os.environ.get("PYTHONPATH")])])
-os.environ["DESCENT_SNAKEMAKE"] = str(os.getpid())
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
+    PYTHONPATH=os.pathsep.join([str(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
+    DESCENT_SNAKEMAKE=str(os.getpid()),
+)
 
 
 wildcard_constraints:
