@@ -134,6 +134,22 @@ def test_an_edit_of_the_grid_trains_what_is_new_and_keeps_the_rest(edit, new, ch
     assert checkout.stale() == set(), "the default run has nothing to do with the sweep"
 
 
+def test_any_optimizer_can_be_swept(small_checkout):
+    def edit(config: dict) -> None:
+        adam = {"optimizer": "adam", "lr": 0.01, "betas": [0.9, 0.99]}
+        config["variants"] = {"mine": {"implementation": "custom"} | adam}
+        settings = {"network": "exercise", "seeds": 1, "epochs": 1, "points_per_job": 3}
+        config["sweep"] = adam | settings | {"lr": [0.001, 0.01], "betas": [[0.9, 0.99], [0.5, 0.9]], "eps": 1.0e-6}
+
+    small_checkout.edit_config(edit)
+    small_checkout.snakemake("sweep")
+    summary = pd.read_csv(small_checkout.path / "results/sweep/summary.csv")
+    assert summary["betas"].tolist() == ["[0.9, 0.99]"] * 2 + ["[0.5, 0.9]"] * 2
+    assert summary["test_accuracy_mean"].between(0.1, 1).all()
+    page = Page((small_checkout.path / "results/sweep.html").read_text())
+    check_numbers(page, small_checkout.path / "results", at_least=25)
+
+
 def test_the_default_run_leaves_the_sweep_alone(finished):
     assert not (finished.path / "results/sweep").exists()
 

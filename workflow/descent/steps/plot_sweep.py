@@ -37,9 +37,10 @@ def others(summary: pd.DataFrame, hyperparameters: list[str]) -> dict[str, pd.Da
 
 
 def is_marked(point: pd.Series, marks: list[dict]) -> bool:
-    """Whether a point of the grid is one of ``marks``: hyperparameters of the variants; one not given is 0."""
+    """Whether a point of the grid is one of ``marks``: a variant's hyperparameters; one not given is 0."""
+    values = [json.loads(value) if isinstance(value, str) else value for value in point]
     return any(
-        all(np.isclose(point[h], float(mark.get(h, 0))) for h in point.index) and set(mark) <= set(point.index)
+        set(mark) <= set(point.index) and all(mark.get(h, 0) == value for h, value in zip(point.index, values))
         for mark in marks
     )
 
