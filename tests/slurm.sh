@@ -32,7 +32,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 GresTypes=gpu
 ReturnToService=2
-SlurmdTimeout=15
+SlurmdTimeout=5
 NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo) Gres=gpu:2 State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 EOF
@@ -52,7 +52,7 @@ EOF
 }
 
 down() {
-  scancel --user="$(id -un)" 2>/dev/null || true
+  if [ "$(readlink $etc/slurm.conf)" = "$folder/slurm.conf" ]; then scancel --user="$(id -un)" 2>/dev/null || true; fi
   for pid in "$folder/slurmd.pid" "$folder/slurmctld.pid" "$folder/munge/pid"; do
     if [ -f "$pid" ]; then kill "$(cat "$pid")" 2>/dev/null || true; fi
   done

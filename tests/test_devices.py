@@ -87,8 +87,9 @@ def test_a_job_waits_until_a_gpu_is_free_and_says_so(start):
 
 
 def test_a_job_that_sees_one_gpu_shares_it(start):
-    first, second = start("7"), start("7")
-    assert given(first) == given(second) == "7"
+    first, second = start("7"), start("7", " -1", "8")
+    assert given(first) == "7"
+    assert given(second) == "7, -1,8"
 
 
 def test_a_training_job_takes_one_of_those_that_it_may_see(start):

@@ -83,7 +83,15 @@ def test_what_the_config_allows_is_what_the_rules_take():
     for name, (implementations, hyperparameters) in known.items():
         signature = inspect.signature(OPTIMIZERS[name].custom).parameters.values()
         assert implementations == ["custom", "torch"]
-        assert hyperparameters == {p.name: p.default is not p.empty for p in signature if p.kind == p.KEYWORD_ONLY}
+        defaults = {p.name: p.default for p in signature if p.kind == p.KEYWORD_ONLY}
+        assert hyperparameters == defaults | {"lr": None}
+
+
+def test_an_entry_that_cannot_be_read_is_told():
+    with pytest.raises(ValueError, match="OPTIMIZERS must have entries like"):
+        read_optimizers("OPTIMIZERS = {name: make(name) for name in ('sgd',)}")
+    source = "def mine(w, g, state, *, lr, beta=0.5): pass\nOPTIMIZERS = {'mine': Optimizer(custom=mine)}"
+    assert read_optimizers(source) == {"mine": (["custom"], {"lr": None, "beta": 0.5})}
 
 
 def test_sgd_steps_down_the_gradient_by_the_learning_rate():

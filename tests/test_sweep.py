@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY, Checkout, step
+from descent.config import read_optimizers
+from descent.steps.plot_sweep import heat_map, is_marked
 from descent.steps.summarize_sweep import describe_points
-from descent.sweep import jobs, name, points
+from descent.sweep import jobs, marks, name, points
 from test_page import Page, check_numbers
 
 DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
@@ -75,38 +77,101 @@ def test_a_point_that_is_a_variant_gets_the_variants_numbers(swept, variant, mom
 
 
 GRIDS = {
-    "sgd": [{"lr": 0.01, "momentum": 0.0}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.5, "momentum": 0.5}],
+    "sgd": [
+        {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0},
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+        {"lr": 0.2, "momentum": 0.5, "weight_decay": 0.001},
+    ],
+    "nesterov": [{"lr": lr, "momentum": momentum, "nesterov": True} for lr, momentum in ((0.01, 0.9), (0.1, 0.5))],
     "adagrad": [{"lr": 0.01, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-6}],
-    "rmsprop": [{"lr": 0.001, "alpha": 0.9, "momentum": 0.0}, {"lr": 0.01, "alpha": 0.99, "momentum": 0.5}],
-    "adam": [{"lr": 0.001, "betas": [0.9, 0.999]}, {"lr": 0.01, "betas": [0.5, 0.9]}],
-    "adamw": [{"lr": 0.001, "weight_decay": 0.0}, {"lr": 0.01, "weight_decay": 0.5}],
+    "rmsprop": [
+        {"lr": 0.001, "alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
+        {"lr": 0.01, "alpha": 0.99, "eps": 1e-4, "momentum": 0.5},
+    ],
+    "adam": [
+        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
+        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.01},
+    ],
+    "adamw": [
+        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
+        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.5},
+    ],
 }
 
 
-def train(swept, target, optimizer, points) -> pd.DataFrame:
-    """Train some points by themselves, in double precision, each seed in an order of its own."""
-    options = {"mnist": swept.path / "resources/mnist.safetensors", "optimizer": optimizer, "device": "cpu"}
-    options |= {"initial": swept.path / "results/sweep/initial.safetensors", "points": json.dumps(points)}
-    options |= {"epochs": 2, "batch-size": 16, "evaluation-batch-size": 256, "dtype": "float64", "evaluation": target}
-    step("train_sweep", "--shuffle", *(word for key, value in options.items() for word in (f"--{key}", value)))
+def train(swept, folder, optimizer, points) -> pd.DataFrame:
+    """Train some points by themselves, one seed, in double precision, with the images in the seed's order."""
+    mnist, initial, target = swept.path / "resources/mnist.safetensors", folder / "initial", folder / "csv"
+    common = ["--mnist", mnist, "--evaluation-batch-size", 256]
+    if not initial.exists():
+        words = ["--hidden", 8, 8, "--seeds", 3, "--parameters", initial, "--metrics", folder / "metrics"]
+        step("initialize", *common, *words)
+    words = ["--initial", initial, "--optimizer", optimizer, "--points", json.dumps(points), "--epochs", 2, "--shuffle"]
+    words += ["--batch-size", 16, "--dtype", "float64", "--device", "cpu", "--evaluation", target]
+    step("train_sweep", *common, *words)
     return pd.read_csv(target)
 
 
-@pytest.mark.parametrize("optimizer", GRIDS)
-def test_a_stacked_run_equals_the_same_run_trained_alone(optimizer, swept, tmp_path):
-    stacked = train(swept, tmp_path / "csv", optimizer, GRIDS[optimizer])
-    alone = [train(swept, tmp_path / "csv", optimizer, [point]) for point in GRIDS[optimizer]]
-    pd.testing.assert_frame_equal(stacked, pd.concat(alone, ignore_index=True), rtol=1e-8, atol=1e-10)
+@pytest.mark.parametrize("grid", GRIDS)
+def test_a_stacked_run_equals_the_same_run_trained_alone(grid, swept, tmp_path):
+    optimizer = "sgd" if grid == "nesterov" else grid
+    stacked = train(swept, tmp_path, optimizer, GRIDS[grid])
+    alone = [train(swept, tmp_path, optimizer, [point]) for point in GRIDS[grid]]
+    pd.testing.assert_frame_equal(stacked, pd.concat(alone, ignore_index=True), rtol=0, atol=1e-10)
     assert (stacked["accuracy"] > 0.7).any(), "nothing was trained"
 
 
 def test_a_run_that_diverges_stops_no_other_of_its_job(swept, tmp_path):
     good, bad = {"lr": 0.1, "weight_decay": 0.0}, {"lr": 10.0, "weight_decay": 1000.0}
-    runs = train(swept, tmp_path / "csv", "sgd", [good, bad])
+    runs = train(swept, tmp_path, "sgd", [good, bad])
     diverged = runs[runs["lr"] == 10]["diverged"]
     assert diverged.between(1, 200).all()
-    pd.testing.assert_frame_equal(runs[runs["lr"] == 0.1], train(swept, tmp_path / "csv", "sgd", [good]))
-    assert describe_points(runs, ["lr", "weight_decay"])["lost_seeds"].tolist() == [0, 2]
+    pd.testing.assert_frame_equal(runs[runs["lr"] == 0.1], train(swept, tmp_path, "sgd", [good]))
+    assert describe_points(runs, ["lr", "weight_decay"])["lost_seeds"].tolist() == [0, 1]
+
+
+def test_a_run_that_is_lost_in_its_last_step_or_that_guesses_takes_its_points_mean():
+    columns = ["lr", "seed", "epoch", "loss", "accuracy", "diverged"]
+    good, nan, guess = (0.2, 0.95, None), (float("nan"), 0.098, None), (2.31, 0.1, None)
+    confident = (2.5, 0.94, None)  # a high loss by a few bad mistakes is no guessing
+    runs = {0.1: [good, good], 0.2: [good, nan], 0.3: [good, guess], 0.4: [good, confident]}
+    table = pd.DataFrame(
+        [(lr, seed, 0, *run) for lr, its in runs.items() for seed, run in enumerate(its)], columns=columns
+    )
+    summary = describe_points(table, ["lr"])
+    assert summary["diverged_seeds"].tolist() == [0, 1, 0, 0]
+    assert summary["guessing_seeds"].tolist() == [0, 0, 1, 0]
+    assert summary["lost_seeds"].tolist() == [0, 1, 1, 0]
+    assert summary["test_accuracy_mean"].isna().tolist() == [False, True, True, False]
+    assert summary["best"].tolist() == [True, False, False, False]
+
+
+def test_a_figure_marks_the_variants_that_are_points_of_the_grid():
+    variants = {
+        "plain": {"implementation": "torch", "optimizer": "sgd", "lr": 0.01},
+        "momentum": {"implementation": "custom", "optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": False},
+        "decayed": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.1},
+        "adam": {"implementation": "custom", "optimizer": "adam", "lr": 0.001},
+    }
+    known = read_optimizers()
+    sgd = marks({"optimizer": "sgd", "lr": [0.01, 0.1], "momentum": [0, 0.9]}, variants, known["sgd"][1])
+    assert sgd == [{"lr": 0.01, "momentum": 0.0}, {"lr": 0.01, "momentum": 0.9}]
+    adam = {"optimizer": "adam", "lr": [0.001], "betas": [[0.9, 0.999], [0.5, 0.9]]}
+    assert marks(adam, variants, known["adam"][1]) == [{"lr": 0.001, "betas": [0.9, 0.999]}]
+    assert is_marked(pd.Series({"lr": 0.001, "betas": "[0.9, 0.999]"}), [{"lr": 0.001, "betas": [0.9, 0.999]}])
+    assert not is_marked(pd.Series({"lr": 0.001, "eps": 1e-10}), [{"lr": 0.001, "eps": 1e-8}])
+    assert is_marked(pd.Series({"lr": 0.01, "momentum": 0.0}), sgd)
+    assert not is_marked(pd.Series({"lr": 0.1, "momentum": 0.0}), sgd)
+
+
+def test_the_heat_map_is_written_in_ink_that_is_read_on_its_colour():
+    summary = pd.DataFrame({"lr": [0.01, 0.1, 1.0], "test_accuracy_mean": [0.99, 0.2, float("nan")], "seeds": 3})
+    summary = summary.assign(lost_seeds=[0, 0, 2], best=[True, False, False])
+    panel = heat_map(summary, ["lr"], [{"lr": 0.01}]).axes[0]
+    assert {text.get_text(): text.get_color() for text in panel.texts[1:]} == {"99.0": "k", "20.0": "w"}
+    assert panel.texts[0].get_text() == "✕ 2/3"
+    assert len(panel.patches) == 3  # the best, and a variant in black on white within it
+    assert panel.patches[0].get_width() > panel.patches[1].get_width()
 
 
 def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
@@ -121,12 +186,20 @@ def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
     ("edit", "new"),
     [
         (lambda sweep: None, None),
+        (lambda sweep: sweep.update({"lr": sweep.pop("lr"), "momentum": sweep.pop("momentum")}), None),
         (lambda sweep: sweep["momentum"].append(0.5), {f"lr={lr}_momentum=0.5" for lr in (0.01, 0.05, 1000)}),
         (lambda sweep: sweep["lr"].insert(1, 0.02), {f"lr=0.02_momentum={m}" for m in (0, 0.9)}),
         (lambda sweep: sweep["lr"].remove(1000), set()),
         (lambda sweep: sweep.update(epochs=3), JOBS),
     ],
-    ids=["no edit", "add a momentum", "add a learning rate", "remove a learning rate", "epochs"],
+    ids=[
+        "no edit",
+        "keys in another order",
+        "add a momentum",
+        "add a learning rate",
+        "remove a learning rate",
+        "epochs",
+    ],
 )
 def test_an_edit_of_the_grid_trains_what_is_new_and_keeps_the_rest(edit, new, checkout):
     expected = set() if new is None else {f"train_sweep {job}" for job in new} | TABLES
@@ -177,6 +250,7 @@ def test_summary_and_page_tell_the_best_and_the_diverged(swept):
         ({"network": "deep"}, "sweep.network: 'deep' is not one of exercise, notebook"),
         ({"optimizer": "adam"}, "sweep: unknown key 'momentum'; the keys here are optimizer, network, seeds, epochs"),
         ({"lr": -1}, "sweep.lr: -1 is not greater than 0"),
+        ({"lr": "1e-3"}, "sweep.lr: '1e-3' is not a value, a list of values, or {log10: [LOW, HIGH], points: N} (YAML"),
         ({"lr": {"log10": [-3, 0]}}, "sweep.lr: the key 'points' is missing"),
         ({"momentum": {"log10": [-1, 0], "points": 2}}, "sweep.momentum: 1.0 is not less than 1"),
         ({"momentum": [0, 0.9], "nesterov": True}, "sweep.momentum: 0 is not greater than 0"),

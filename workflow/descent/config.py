@@ -59,18 +59,18 @@ def load(text: bytes) -> dict:
     return config
 
 
-def experiment_schema(package: Path = Path(__file__).parent) -> dict:
+def experiment_schema() -> dict:
     """The JSON Schema of config.yaml: config.schema.yaml, with the optimizers of optimizers.py put in."""
-    schema = yaml.safe_load((package.parent / "schemas/config.schema.yaml").read_text())
+    schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text())
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
-    optimizers = read_optimizers((package / "optimizers.py").read_text())
+    optimizers = read_optimizers()
     definitions["variant"]["properties"] = {"optimizer": {"enum": list(optimizers)}}
     definitions["sweep"]["properties"] = definitions["variant"]["properties"]
     definitions["variant"]["allOf"], definitions["sweep"]["allOf"] = [], []
-    for optimizer, (implementations, hyperparameters) in optimizers.items():
-        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
-        required = [name for name, has_default in hyperparameters.items() if not has_default]
+    for optimizer, (implementations, defaults) in optimizers.items():
+        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in defaults}
+        required = [name for name, default in defaults.items() if default is None]
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
         for entry, keys in {
             "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
@@ -86,32 +86,37 @@ def experiment_schema(package: Path = Path(__file__).parent) -> dict:
 def axis(values: dict, spaced: dict) -> dict:
     """The schema of a sweep's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
 
-    Booleans are not for sweeping: one is allowed.
+    True and False are not for sweeping: a stack of networks has one of them.
     """
-    if "boolean" in values["type"]:
+    if values["type"] == "boolean":
         return values
-    several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": values}
+    items = {"type": "number"} if "boolean" in values["type"] else values
+    several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": items}
     return {"anyOf": [values, several] if values["type"] == "array" else [values, several, spaced]}
 
 
-def read_optimizers(source: str) -> dict[str, tuple[list[str], dict[str, bool]]]:
-    """The entries of OPTIMIZERS: name: (implementations, {hyperparameter: whether it has a default}).
+def read_optimizers(source: str | None = None) -> dict[str, tuple[list[str], dict[str, Any]]]:
+    """The entries of OPTIMIZERS: name: (implementations, {hyperparameter: default, or None if it has none}).
 
     ``source`` is the text of optimizers.py. It is read and not run, for it imports PyTorch, which takes a second.
     """
-    tree = ast.parse(source).body
+    tree = ast.parse(source or Path(__file__).with_name("optimizers.py").read_text()).body
     rules = {node.name: node.args for node in tree if isinstance(node, ast.FunctionDef)}
-    (table,) = (
-        node.value for node in tree if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "OPTIMIZERS"
-    )
+    tables = [node.value for node in tree if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "OPTIMIZERS"]
     optimizers = {}
-    for key, entry in zip(table.keys, table.values):
-        rule, *twin = entry.args
-        arguments = rules[rule.id]
-        optimizers[key.value] = (
-            ["custom", "torch"] if twin else ["custom"],
-            {a.arg: default is not None for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults)},
-        )
+    try:
+        for key, entry in zip(tables[0].keys, tables[0].values):
+            arguments = {
+                **dict(zip(("custom", "torch"), entry.args)),
+                **{word.arg: word.value for word in entry.keywords},
+            }
+            rule = rules[arguments["custom"].id]
+            optimizers[key.value] = (
+                list(arguments),
+                {a.arg: default and ast.literal_eval(default) for a, default in zip(rule.kwonlyargs, rule.kw_defaults)},
+            )
+    except (AttributeError, IndexError, KeyError, ValueError):
+        raise ValueError('optimizers.py: OPTIMIZERS must have entries like "sgd": Optimizer(sgd, optim.SGD)') from None
     return optimizers
 
 
@@ -159,10 +164,7 @@ def explain(error: ValidationError) -> str:
             return f"{value} is not one of {', '.join(map(str, allowed))}"
         case "type":
             kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
-            hint = ""
-            if isinstance(error.instance, str) and "number" in kinds and "e" in error.instance.lower():
-                hint = " (YAML wants a point in a number with an exponent: 1.0e-3)"
-            return f"{value} is not of type {kinds}{hint}"
+            return f"{value} is not of type {kinds}{point_hint(error) if 'number' in kinds else ''}"
         case "minimum":
             return f"{value} is less than {allowed}, the least that is allowed"
         case "maximum":
@@ -182,10 +184,19 @@ def explain(error: ValidationError) -> str:
         case "pattern":
             what = error.schema.get("description", "")
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
+        case "anyOf":
+            return f"{value} is not a value, a list of values, or {{log10: [LOW, HIGH], points: N}}{point_hint(error)}"
         case "not":
             return f"{value} stands for something else here; choose another name"
         case _:
             return error.message
+
+
+def point_hint(error: ValidationError) -> str:
+    """What to say of a text that was meant as a number."""
+    if isinstance(error.instance, str) and "e" in error.instance.lower():
+        return " (YAML wants a point in a number with an exponent: 1.0e-3)"
+    return ""
 
 
 def shorten(value: Any) -> str:

@@ -39,9 +39,13 @@ def take_gpu(visible: list[str]) -> None:
 
     They are entries of CUDA_VISIBLE_DEVICES, which is set to the one taken: call this before CUDA starts. Where
     there is one there is nothing to choose, and it is not locked: a scheduler gave it, or jobs are to share it.
+    The same GPU is to have the same name in all jobs: an index in one and a UUID in another are two locks.
     Snakemake counts GPUs, but does not say whose is which. The system frees the lock when the process ends, however
     it ends.
     """
+    visible = [gpu.strip() for gpu in visible]
+    if "-1" in visible:  # CUDA looks no further
+        visible = visible[: visible.index("-1")]
     if len(visible) < 2:
         return
     told = False
@@ -70,4 +74,7 @@ def open_lock(gpu: str) -> int:
         with suppress(FileExistsError):
             LOCKS.mkdir()
             LOCKS.chmod(0o1777)
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        file = os.open(path, os.O_RDONLY | os.O_CREAT)
+        with suppress(PermissionError):  # another user was faster
+            path.chmod(0o644)
+        return file

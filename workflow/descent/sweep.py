@@ -21,22 +21,32 @@ def values(axis: Any) -> list:
 
 def axes(sweep: dict) -> dict[str, list]:
     """The grid's hyperparameters with their values; ``betas`` is one pair, or a list of pairs."""
-    grid = {name: axis for name, axis in sweep.items() if name not in SETTINGS}
+    names = sorted(sweep.keys() - SETTINGS, key=lambda name: (name != "lr", name))  # whatever their order in the file
     return {
-        name: [axis] if name == "betas" and not isinstance(axis[0], list) else values(axis)
-        for name, axis in grid.items()
+        name: [sweep[name]] if name == "betas" and not isinstance(sweep[name][0], list) else values(sweep[name])
+        for name in names
     }
 
 
 def points(sweep: dict) -> list[Point]:
-    """All points of the grid; the learning rate changes first."""
+    """All points of the grid, row by row; within a row the learning rate changes."""
+    (lr, rates), *others = axes(sweep).items()
+    rows = product(*(values for _, values in others))
+    return [{lr: rate} | dict(zip(dict(others), row)) for row in rows for rate in rates]
+
+
+def marks(sweep: dict, variants: dict[str, dict], defaults: dict[str, Any]) -> list[Point]:
+    """The variants of the sweep's optimizer as points of its grid; ``defaults`` are the optimizer's.
+
+    One that differs from all points in a hyperparameter that is no axis is none.
+    """
     grid = axes(sweep)
-    slowest_first = sorted(grid, key=lambda name: name == "lr")
+    defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
+    full = [defaults | variant for variant in variants.values() if variant["optimizer"] == sweep["optimizer"]]
     return [
-        {name: point[name] for name in grid}
-        for point in (
-            dict(zip(slowest_first, combination)) for combination in product(*(grid[name] for name in slowest_first))
-        )
+        {name: variant[name] for name in grid}
+        for variant in full
+        if all(variant[name] == default for name, default in defaults.items() if name not in grid)
     ]
 
 

@@ -19,6 +19,7 @@ NETWORKS, VARIANTS = config["networks"], config["variants"]
 TRAINING = dict(config["training"])
 TENSORBOARD = TRAINING.pop("tensorboard", False)
 DEVICE = choose(config["device"])
+GPU = int(DEVICE == "cuda")  # how many a training job takes
 
 
 def chunks(seeds, size):

@@ -1,16 +1,11 @@
 # `snakemake sweep`: a grid of one optimizer's hyperparameters, and a page of its own.
 
 from descent import sweep as grid
+from descent.config import read_optimizers
 
 SWEEP = config["sweep"]
 SWEEP_JOBS = grid.jobs(SWEEP)
-
-# The grid's points that a figure marks: what the variants of the sweep's optimizer have.
-MARKS = [
-    {name: value for name, value in variant.items() if name not in ("implementation", "optimizer")}
-    for variant in VARIANTS.values()
-    if variant["optimizer"] == SWEEP["optimizer"]
-]
+MARKS = grid.marks(SWEEP, VARIANTS, read_optimizers()[SWEEP["optimizer"]][1])  # points that figures mark
 
 
 localrules:
@@ -56,7 +51,7 @@ rule train_sweep:
         "results/sweep/{job}/train_sweep.benchmark.tsv"
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         options=lambda wildcards: options(
             **(TRAINING | {"epochs": SWEEP["epochs"]}),
@@ -84,7 +79,7 @@ rule summarize_sweep:
     benchmark:
         "results/sweep/summarize_sweep.benchmark.tsv"
     params:
-        options=options(sweep=json.dumps(SWEEP)),
+        options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
         "python -m descent.steps.summarize_sweep {params.options} --results results/sweep"
         " --runs {output.runs} --summary {output.summary} --overview {output.overview} 2>&1 | tee {log}"
@@ -123,7 +118,7 @@ rule report_sweep:
     benchmark:
         "results/sweep/report_sweep.benchmark.tsv"
     params:
-        options=options(sweep=json.dumps(SWEEP)),
+        options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
         "python -m descent.steps.report_sweep --template {input.template:q} {params.options} --results results"
         " --page {output} 2>&1 | tee {log}"

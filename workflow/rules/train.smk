@@ -38,7 +38,7 @@ rule train:
         "results/{network}/{variant}/seeds_{seeds}/train.benchmark.tsv"
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
     params:
         variant=lambda wildcards: variant_options(wildcards.variant),
         training=options(**TRAINING, evaluation_batch_size=config["evaluation"]["batch_size"]),

@@ -15,7 +15,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from descent.figures import COLOURS, save
 
 # Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
-CHANCE = 0.9  # error of a network that guesses
+CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of the 10,000 test images
 TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01]
 
 
@@ -37,10 +37,10 @@ def others(summary: pd.DataFrame, hyperparameters: list[str]) -> dict[str, pd.Da
 
 
 def is_marked(point: pd.Series, marks: list[dict]) -> bool:
-    """Whether a point of the grid is one of ``marks``: a variant's hyperparameters; one not given is 0."""
-    values = [json.loads(value) if isinstance(value, str) else value for value in point]
+    """Whether a point of the grid is one of ``marks``."""
+    values = {h: json.loads(value) if isinstance(value, str) else value for h, value in point.items()}
     return any(
-        set(mark) <= set(point.index) and all(mark.get(h, 0) == value for h, value in zip(point.index, values))
+        all(np.allclose(values[h], mark[h], rtol=1e-5, atol=0) if mark[h] else not values[h] for h in values)
         for mark in marks
     )
 
@@ -59,23 +59,21 @@ def heat_map(summary: pd.DataFrame, hyperparameters: list[str], marks: list[dict
             if point["lost_seeds"]:
                 panel.text(j, i, f"✕ {point['lost_seeds']}/{point['seeds']}", ha="center", va="center", fontsize=8)
                 continue
-            error[i, j] = max(1 - point["test_accuracy_mean"], 1e-4)
+            error[i, j] = max(1 - point["test_accuracy_mean"], LEAST_ERROR)
     norm = LogNorm(np.nanmin(error, initial=CHANCE / 2), CHANCE, clip=True)
     image = panel.imshow(error, norm=norm, cmap="viridis_r", aspect="auto")
     for (i, j), value in np.ndenumerate(error):
         if np.isfinite(value):
-            dark = norm(value) < 0.45
-            panel.text(
-                j, i, f"{100 * (1 - value):.1f}", ha="center", va="center", fontsize=8, color="w" if dark else "k"
-            )
+            ink = "k" if norm(value) < 0.5 else "w"
+            panel.text(j, i, f"{100 * (1 - value):.1f}", ha="center", va="center", fontsize=8, color=ink)
     for i, points in enumerate(rows.values()):
         for _, point in points.iterrows():
-            place = (rates.index(point["lr"]) - 0.46, i - 0.44)
+            place = (rates.index(point["lr"]), i)
             if point["best"]:
-                panel.add_patch(box(place, "#D55E00", "-"))
+                panel.add_patch(box(place, 0.93, "#D55E00", "-"))
             if is_marked(point[hyperparameters], marks):
-                panel.add_patch(box(place, "white", "-"))
-                panel.add_patch(box(place, "black", (0, (3, 2))))
+                panel.add_patch(box(place, 0.75, "white", "-"))
+                panel.add_patch(box(place, 0.75, "black", (0, (3, 2))))
     panel.set_xticks(range(len(rates)), [f"{rate:.3g}" for rate in rates], rotation=45)
     panel.set_yticks(range(len(rows)), list(rows))
     panel.set_xlabel("learning rate")
@@ -91,19 +89,24 @@ def heat_map(summary: pd.DataFrame, hyperparameters: list[str], marks: list[dict
     return figure
 
 
-def box(corner: tuple[float, float], colour: str, style: object) -> Rectangle:
-    return Rectangle(corner, 0.92, 0.88, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
+def box(cell: tuple[float, float], size: float, colour: str, style: object) -> Rectangle:
+    """A frame within a cell of the heat map, of a ``size`` in cells."""
+    corner = [centre - size / 2 for centre in cell]
+    return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
 
 
 def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
     """Test accuracy against the learning rate, a line a setting of the others, with one standard deviation."""
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     panel = figure.subplots()
-    for colour, (label, points) in zip(cycle(COLOURS), others(summary, hyperparameters).items()):
+    looks = ((colour, dash) for dash in cycle(["-", "--", ":"]) for colour in COLOURS)
+    for (colour, dash), (label, points) in zip(looks, others(summary, hyperparameters).items()):
         points = points.sort_values("lr")
         error, std = 1 - points["test_accuracy_mean"], points["test_accuracy_std"]
-        panel.plot(points["lr"], error, "o-", color=colour, markersize=4, label=label or None)
-        panel.fill_between(points["lr"], error - std, (error + std).clip(upper=1), color=colour, alpha=0.2, linewidth=0)
+        look = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 4}
+        panel.plot(points["lr"], error.clip(LEAST_ERROR), label=label or None, **look)
+        band = (error - std).clip(LEAST_ERROR), (error + std).clip(LEAST_ERROR, 1)
+        panel.fill_between(points["lr"], *band, color=colour, alpha=0.2, linewidth=0)
         lost = points[points["lost_seeds"] > 0]
         panel.plot(lost["lr"], [CHANCE] * len(lost), "X", color=colour, markersize=7)
     panel.set_xscale("log")

@@ -5,27 +5,32 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from descent.files import written_whole
 from descent.statistics import describe
 from descent.sweep import axes, jobs
 
-# A network that knows how often each digit comes, and nothing else, has a loss of ln 10, less a little.
-GUESSING = 0.999 * math.log(10)
+# A network that guesses has a loss of ln 10 or more, and one accuracy in ten.
+GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
 
 
 def describe_points(runs: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
     """A row a point of the grid: after the last epoch, over the seeds; the best point's ``best`` is True.
 
-    A run is lost if its loss was once not finite (``diverged``), or ends no lower than by ``guessing``. A point of
-    which a run is lost has no mean. The best has the highest mean accuracy; ``behind`` is its accuracy less the
-    point's, seed by seed, in which what a seed brings to both drops out.
+    A run is lost if its loss was once not finite (``diverged``), or if it ends up ``guessing``: with at least the loss
+    and at most twice the accuracy that this gives. A point of which a run is lost has no mean. The best has the
+    highest mean accuracy; ``behind`` is its accuracy less the point's, seed by seed, in which what a seed brings to
+    both drops out.
     """
     last = runs[runs["epoch"] == runs["epoch"].max()]
     points = {point: of_point.set_index("seed") for point, of_point in last.groupby(hyperparameters, sort=False)}
-    diverged = {point: p["diverged"].notna() for point, p in points.items()}
-    guessing = {point: (p["loss"] >= GUESSING) & ~diverged[point] for point, p in points.items()}
+    diverged = {point: p["diverged"].notna() | ~np.isfinite(p["loss"]) for point, p in points.items()}
+    guessing = {
+        point: (p["loss"] >= GUESSING_LOSS) & (p["accuracy"] <= GUESSING_ACCURACY) & ~diverged[point]
+        for point, p in points.items()
+    }
     kept = {point: p.mask(diverged[point] | guessing[point]) for point, p in points.items()}
     mean = {point: p["accuracy"].mean(skipna=False) for point, p in kept.items()}
     best = max((point for point in mean if not math.isnan(mean[point])), key=mean.get, default=None)
@@ -34,7 +39,7 @@ def describe_points(runs: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFr
         rows.append(
             dict(zip(hyperparameters, point))
             | {"seeds": len(p), "diverged_seeds": diverged[point].sum(), "guessing_seeds": guessing[point].sum()}
-            | {"lost_seeds": len(p) - kept[point]["loss"].notna().sum()}
+            | {"lost_seeds": (diverged[point] | guessing[point]).sum()}
             | describe("test_accuracy", kept[point]["accuracy"])
             | describe("test_loss", kept[point]["loss"])
             | describe("behind", kept[best]["accuracy"] - kept[point]["accuracy"] if best else [math.nan])

@@ -64,11 +64,15 @@ def epoch_line(epoch: int, epochs: int, training: Metrics, evaluation: Metrics, 
     )
 
 
+def digits(metric: torch.Tensor) -> Callable[[float], str]:
+    """Writes a number with as many digits as tell two numbers of a tensor's precision apart."""
+    return {torch.float32: "{:.9g}", torch.float64: "{:.17g}"}[metric.dtype].format
+
+
 def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[tuple]:
-    """Rows of seed, times, loss, accuracy, seed by seed; as many digits as tell two numbers of this precision apart."""
-    digits = {torch.float32: "{:.9g}", torch.float64: "{:.17g}"}[metrics.loss.dtype]
+    """Rows of seed, times, loss, accuracy, seed by seed."""
     for i, seed in enumerate(seeds):
-        columns = (map(digits.format, metric[:, i].tolist()) for metric in metrics)
+        columns = (map(digits(metric), metric[:, i].tolist()) for metric in metrics)
         yield from zip(repeat(seed), *times, *columns)
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from descent.files import write_csv
 from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
-from descent.steps.train import add_training_arguments, prepare, train_as_told
+from descent.steps.train import add_training_arguments, digits, prepare, train_as_told
 from descent.training import Metrics
 
 
@@ -44,8 +44,9 @@ def rows(points: list[dict], seeds: list[int], training: Metrics, evaluation: Me
     diverged = first_not_finite(training.loss)
     for run, (point, seed) in enumerate(product(points, seeds)):
         values = [json.dumps(value) if isinstance(value, list) else value for value in point.values()]
-        for epoch, (loss, accuracy) in enumerate(zip(*(metric[:, run].tolist() for metric in evaluation))):
-            yield *values, seed, epoch, f"{loss:.9g}", f"{accuracy:.9g}", diverged[run]
+        columns = (map(digits(metric), metric[:, run].tolist()) for metric in evaluation)
+        for epoch, (loss, accuracy) in enumerate(zip(*columns)):
+            yield *values, seed, epoch, loss, accuracy, diverged[run]
 
 
 def main() -> None:
