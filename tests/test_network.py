@@ -56,30 +56,6 @@ def test_a_seed_draws_the_same_parameters_again_and_another_seed_others():
     assert not torch.equal(initialize([9], seed=3)["W0"], initialize([9], seed=4)["W0"])
 
 
-def test_gradients_agree_with_finite_differences():
-    p = random_parameters(2, [4, 3])
-    x, y = torch.rand(3, 784, dtype=torch.float64), torch.tensor([[1, 0, 9], [1, 0, 9]])
-    small = {name: tensor.requires_grad_() for name, tensor in p.items() if name != "W0"}
-
-    def loss(*values):
-        return cross_entropy(forward({"W0": p["W0"]} | dict(zip(small, values)), x), y)
-
-    assert torch.autograd.gradcheck(loss, tuple(small.values()))
-
-
-def test_the_gradient_of_the_summed_losses_is_each_seeds_own():
-    p = random_parameters(3, [5, 4])
-    x, y = torch.rand(6, 784, dtype=torch.float64), torch.randint(10, (6,))
-    for tensor in p.values():
-        tensor.requires_grad_()
-    cross_entropy(forward(p, x), y.expand(3, -1)).sum().backward()
-    for seed in range(3):
-        alone = {name: tensor[seed : seed + 1].detach().requires_grad_() for name, tensor in p.items()}
-        cross_entropy(forward(alone, x), y.expand(1, -1)).sum().backward()
-        for name in p:
-            torch.testing.assert_close(p[name].grad[seed], alone[name].grad[0], rtol=1e-12, atol=1e-14)
-
-
 def test_cross_entropy_is_the_mean_negative_log_probability_of_the_label():
     logits = torch.tensor([[[2.0, 0.0, 1.0], [0.0, 3.0, 0.0]], [[0.0, 0.0, 0.0], [5.0, 0.0, 0.0]]])
     labels = torch.tensor([[0, 2], [1, 0]])

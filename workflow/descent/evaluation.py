@@ -17,10 +17,10 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Fraction of the batch whose largest logit is that of its label, for each seed: [seeds]."""
-    return (logits.max(1).indices == labels).to(logits.dtype).mean(1)  # on a CPU argmax(1) takes ten times as long
+    return (logits.max(1).indices == labels).mean(1, dtype=logits.dtype)  # on a CPU argmax(1) takes ten times as long
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean cross entropy and accuracy over all of ``split``, each [seeds].
 

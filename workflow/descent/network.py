@@ -11,6 +11,8 @@ from itertools import pairwise
 
 import torch
 
+from descent.products import product
+
 PIXELS, CLASSES = 28 * 28, 10
 
 Parameters = dict[str, torch.Tensor]  # "W0", "b0", "W1", ... in the order of the layers
@@ -22,17 +24,27 @@ def forward(parameters: Parameters, images: torch.Tensor) -> torch.Tensor:
     ``images`` is [batch, 784], the same for every seed, or [seeds, batch, 784].
     Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
     """
+    return activations(parameters, images)[-1]
+
+
+def activations(parameters: Parameters, images: torch.Tensor) -> list[torch.Tensor]:
+    """What goes into each layer, the images [784, batch] or [seeds, 784, batch] first, and what comes out: the logits.
+
+    Of a hidden layer it is ρ(W x + b), [seeds, n_out, batch].
+    """
     depth = len(parameters) // 2
-    x = images.mT  # [784, batch] or [seeds, 784, batch]
+    x = images.mT
+    found = [x]
     for layer in range(depth):
         W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]  # [seeds, n_out, n_in], [seeds, n_out]
         if x.dim() == 2:  # W x + b where the seeds share x: one product of all rows, a fifth faster than a batched one
-            x = torch.addmm(b.flatten().unsqueeze(1), W.flatten(0, 1), x).unflatten(0, b.shape)
+            x = product(W.flatten(0, 1), x).unflatten(0, b.shape).add_(b.unsqueeze(2))
         else:
             x = torch.baddbmm(b.unsqueeze(2), W, x)  # W x + b: [seeds, n_out, batch]
         if layer < depth - 1:
-            x = x.relu()
-    return x
+            x = x.relu_()
+        found.append(x)
+    return found
 
 
 def initialize(hidden: Sequence[int], seed: int) -> Parameters:

@@ -183,7 +183,7 @@ def make_step(
     """Return the function that takes one step down the gradients and clears them.
 
     ``implementation`` is ``custom`` or ``torch``, ``optimizer`` a key of ``OPTIMIZERS``. The step
-    reads the ``.grad`` of every parameter, as ``backward()`` left it. For ``custom`` a hyperparameter may be
+    reads the ``.grad`` of every parameter, where ``backward()`` would leave it. For ``custom`` a hyperparameter may be
     a tensor [runs], where each parameter is a stack of as many networks.
     """
     parameters = list(parameters)

@@ -10,13 +10,13 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from descent.figures import COLOURS, save
 
 # Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
 CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of the 10,000 test images
-TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01]
+TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
 
 
 def accuracy_of(error: float, _: object = None) -> str:
@@ -97,7 +97,7 @@ def box(cell: tuple[float, float], size: float, colour: str, style: object) -> R
 
 def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
     """Test accuracy against the learning rate, a line a setting of the others, with one standard deviation."""
-    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    figure = Figure(figsize=(9, 4.6), layout="constrained")
     panel = figure.subplots()
     looks = ((colour, dash) for dash in cycle(["-", "--", ":"]) for colour in COLOURS)
     for (colour, dash), (label, points) in zip(looks, others(summary, hyperparameters).items()):
@@ -111,8 +111,9 @@ def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
         panel.plot(lost["lr"], [CHANCE] * len(lost), "X", color=colour, markersize=7)
     panel.set_xscale("log")
     panel.set_yscale("log")
-    panel.invert_yaxis()
-    panel.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5)))
+    best = max((1 - summary["test_accuracy_mean"]).min(), LEAST_ERROR)
+    panel.set_ylim(1, 0.7 * best if best < CHANCE else 0.5)
+    panel.yaxis.set_major_locator(FixedLocator(TICKS))
     panel.yaxis.set_minor_locator(NullLocator())
     panel.yaxis.set_major_formatter(FuncFormatter(accuracy_of))
     panel.set_xlabel("learning rate")
@@ -120,7 +121,7 @@ def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
     if len(panel.get_legend_handles_labels()[0]):
-        panel.legend(loc="lower center")
+        panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.supxlabel(
         "line: mean over seeds, band: ± one standard deviation, ✕: a seed diverged or only guesses",
         fontsize=9,

@@ -136,7 +136,7 @@ def main() -> None:
 
     parameters = load_file(arguments.initial)
     seeds = parameters.pop("seeds").tolist()
-    parameters = {name: parameter.to(device, dtype).requires_grad_() for name, parameter in parameters.items()}
+    parameters = {name: parameter.to(device, dtype) for name, parameter in parameters.items()}
     step = make_step(
         arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
     )
@@ -160,7 +160,7 @@ def main() -> None:
         rows(evaluation, seeds, range(arguments.epochs)),
     )
     with written_whole(arguments.parameters) as path:
-        path.write_bytes(save({name: p.detach() for name, p in parameters.items()}))
+        path.write_bytes(save(parameters))
     with written_whole(arguments.run) as path:
         run = {
             "device": device_name(device),

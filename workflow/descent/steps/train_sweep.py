@@ -63,9 +63,7 @@ def main() -> None:
     points = arguments.points
     initial = load_file(arguments.initial)
     seeds = initial.pop("seeds").tolist()
-    parameters = {
-        name: parameter.to(device, dtype).requires_grad_() for name, parameter in repeat(initial, len(points)).items()
-    }
+    parameters = {name: parameter.to(device, dtype) for name, parameter in repeat(initial, len(points)).items()}
     hyperparameters = {name: stack_hyperparameter([point[name] for point in points], len(seeds)) for name in points[0]}
     step = make_step("custom", arguments.optimizer, parameters.values(), **hyperparameters)
     training, evaluation = train_as_told(arguments, parameters, step, seeds * len(points))
