@@ -54,7 +54,7 @@ def descent(data: Data, a: argparse.Namespace):
 
     def run(epochs, images):
         p = {name: v.mT if name[0] == "W" else v for name, v in data.parameters.items()}
-        p = {name: torch.from_numpy(v.copy()).requires_grad_() for name, v in p.items()}
+        p = {name: torch.from_numpy(v.copy()) for name, v in p.items()}
         step = make_step(a.implementation, "sgd", p.values(), lr=a.lr, momentum=a.momentum)
         start = time.perf_counter()
         train(
@@ -70,7 +70,7 @@ def descent(data: Data, a: argparse.Namespace):
             drop_last=True,
         )
         seconds = time.perf_counter() - start
-        return seconds, [v.detach().mT.numpy() if name[0] == "W" else v.detach().numpy() for name, v in p.items()]
+        return seconds, [v.mT.numpy() if name[0] == "W" else v.numpy() for name, v in p.items()]
 
     run(1, 20 * a.batch)
     return run(a.epochs, a.images)
