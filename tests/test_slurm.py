@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import pandas as pd
 import pytest
@@ -54,11 +55,22 @@ def wait_for(condition, run: subprocess.Popen) -> None:
         time.sleep(0.2)
 
 
+def children(parents: list[int]) -> list[int]:
+    """Their processes' numbers, and those of their children, and so on."""
+    table = [line.split() for line in subprocess.check_output(["ps", "-eo", "ppid=,pid="], text=True).splitlines()]
+    found = [int(pid) for ppid, pid in table if int(ppid) in parents]
+    return found + children(found) if found else []
+
+
 def crash_node(folder) -> None:
     """Kill slurmd and all that runs under it, and bring it back once Slurm has given the node up."""
-    os.kill(int((folder / "slurmd.pid").read_text()), signal.SIGKILL)
-    for pattern in ("^slurmstepd", "executor slurm-jobstep", "descent.steps.train_sweep"):
-        subprocess.run(["pkill", "-KILL", "-f", pattern])
+    slurmd = int((folder / "slurmd.pid").read_text())
+    steps = list(
+        map(int, subprocess.run(["pgrep", "-f", "^slurmstepd"], capture_output=True, text=True).stdout.split())
+    )
+    for process in [slurmd, *steps, *children(steps)]:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
     time.sleep(8)
     subprocess.run(["slurmd"], check=True)
 
