@@ -188,3 +188,12 @@ def test_one_seed_has_no_interval_to_lie_in(run):
     table = pd.DataFrame(compare_published("net", one, lambda *path: run(*path).query("seed == 1")))
     assert table["inside"].isna().all()
     assert count(table.astype({"inside": "boolean"}))["verdict"].tolist() == ["unknown"]
+
+
+@pytest.mark.parametrize(("seeds", "word"), [(3, "unknown"), (4, "reproduced")])
+def test_to_lie_inside_tells_something_from_four_seeds_on(seeds, word):
+    row = {"network": "net", "published": 1.0, "mean": 1.1, "metric": "loss", "distance": 0.5, "inside": True}
+    table = pd.DataFrame([row | {"seeds": seeds}] * 10).astype({"inside": "boolean"})
+    assert count(table)["verdict"].tolist() == [word]
+    table["inside"] = [False] * 2 + [True] * 8
+    assert count(table)["verdict"].tolist() == ["not reproduced"]

@@ -17,6 +17,7 @@ from descent.statistics import divergence, prediction_interval
 
 METRICS = ["loss", "accuracy"]
 OUTSIDE_BY_CHANCE = 0.05  # of the figures: what a 95 % interval leaves out
+LEAST_SEEDS = 4  # of fewer the interval is so wide (Student's t of 2 is 4.3 to 12.7) that to lie inside tells nothing
 COLUMNS = ["network", "variant", "epoch", "split", "metric", "published"]
 COLUMNS += ["seeds", "mean", "std", "distance", "low", "high", "inside"]
 
@@ -73,19 +74,25 @@ def count(comparison: pd.DataFrame) -> pd.DataFrame:
 
     ``worse`` counts those that are worse than our mean: about half, if the sheet trained what we train.
     The verdict is ``reproduced`` if at least 90 % lie inside: twice what chance leaves out is allowed, since the
-    figures of one training move together. Otherwise it is ``not reproduced``, and ``unknown`` for one seed.
+    figures of one training move together. Otherwise it is ``not reproduced``; and ``unknown`` where there is no
+    interval, or where enough lie inside, but of fewer than ``LEAST_SEEDS`` seeds.
     """
     rows = []
     for network, figures in comparison.groupby("network", sort=False):
         known = figures.dropna(subset="inside")
         inside = int(known["inside"].sum())
-        reproduced = "reproduced" if inside >= (1 - 2 * OUTSIDE_BY_CHANCE) * len(known) else "not reproduced"
+        if inside < (1 - 2 * OUTSIDE_BY_CHANCE) * len(known):
+            verdict = "not reproduced"
+        elif known["seeds"].min() >= LEAST_SEEDS:  # not so if none is known
+            verdict = "reproduced"
+        else:
+            verdict = "unknown"
         rows.append(
             {"network": network, "figures": len(figures), "inside": inside, "outside": len(known) - inside}
             | {"worse": int(worse(known).sum())}
             | {"outside_by_chance": OUTSIDE_BY_CHANCE * len(known)}
             | {"largest_distance": known["distance"].abs().max()}
-            | {"verdict": reproduced if len(known) else "unknown"}
+            | {"verdict": verdict}
         )
     columns = ["network", "figures", "inside", "outside", "worse", "outside_by_chance", "largest_distance", "verdict"]
     return pd.DataFrame(rows, columns=columns)
