@@ -43,10 +43,12 @@ def accuracies(data: Data, stacked: list[np.ndarray]) -> list[float]:
 def descent(data: Data, a: argparse.Namespace):
     """Descent itself: training.train, all seeds stacked; its evaluation after each epoch is part of the time."""
     import torch
+    from descent.devices import keep_memory
     from descent.mnist import Split
     from descent.optimizers import make_step
     from descent.training import train
 
+    keep_memory()
     torch.set_num_threads(a.threads)
     torch.set_flush_denormal(True)  # as steps/train.py does, and XLA
     training = Split(torch.from_numpy(data.x), torch.from_numpy(data.y))

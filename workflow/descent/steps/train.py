@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save
 
 from descent import mnist
-from descent.devices import take_gpu
+from descent.devices import keep_memory, take_gpu
 from descent.files import write_csv, written_whole
 from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
@@ -22,6 +22,7 @@ from descent.training import Metrics, minibatches, train
 
 def prepare(device: torch.device, threads: int) -> None:
     """Set PyTorch up so that the same training gives the same bytes; say so where the CPU is all there is."""
+    keep_memory()
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # a velocity that decays to less than 1e-38 would slow a CPU down
     if device.type == "cuda":
