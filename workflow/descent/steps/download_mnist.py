@@ -23,6 +23,7 @@ from tempfile import TemporaryDirectory
 from tqdm import tqdm
 
 from descent.files import written_whole
+from descent.steps import leave
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -194,3 +195,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

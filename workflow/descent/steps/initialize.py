@@ -10,6 +10,7 @@ from descent import mnist
 from descent.evaluation import evaluate
 from descent.files import write_csv, written_whole
 from descent.network import initialize, stack
+from descent.steps import leave
 
 
 def main() -> None:
@@ -37,3 +38,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

@@ -17,6 +17,7 @@ from descent.devices import keep_memory, take_gpu
 from descent.files import write_csv, written_whole
 from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
+from descent.steps import leave
 from descent.training import Metrics, minibatches, train
 
 
@@ -179,3 +180,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave()

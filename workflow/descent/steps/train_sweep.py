@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from descent.files import write_csv
 from descent.network import Parameters
 from descent.optimizers import OPTIMIZERS, make_step
+from descent.steps import leave
 from descent.steps.train import add_training_arguments, digits, prepare, train_as_told
 from descent.training import Metrics
 
@@ -73,3 +74,4 @@ def main() -> None:
 
 if __name__ == "__main__":
     main()
+    leave()
