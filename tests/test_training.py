@@ -84,7 +84,7 @@ def test_without_shuffling_every_epoch_sees_the_images_in_the_order_of_the_file(
 
 
 def test_permutations_depend_on_the_seed_alone_and_change_with_the_epoch():
-    together, alone = permutations([1, 2], 50, "cpu"), permutations([2], 50, "cpu")
+    together, alone = permutations([1, 2], 50), permutations([2], 50)
     for _ in range(3):
         both, one = next(together), next(alone)
         assert torch.equal(both[1], one[0])

@@ -3,7 +3,8 @@
 The symbols are the lab's: w a parameter, g = ∇_w CE(f(w, X), Y) its gradient on a minibatch,
 α the learning rate (``lr``), μ the momentum, v the velocity; and λ is the weight decay. A rule updates
 one parameter of any shape in place, element by element, so it serves a stack of networks as it serves
-one. What a rule remembers between iterations it keeps in ``state``, which is empty before the first.
+one. What a rule remembers between iterations it keeps in ``state``, which is empty before the first. (A GPU
+is faster where that is in tensors beside w: ``cuda_graph.py`` says why.)
 
 A hyperparameter is a number, or where the networks of a stack are to differ in it, a tensor with one number for each
 of them, [runs, 1, ...].
@@ -12,6 +13,8 @@ Each line of a formula is one line of its code, with PyTorch's fused operations 
 ``torch.optim`` has them: on a CPU twins then agree to the bit.
 """
 
+import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -111,7 +114,7 @@ def adam(
     if is_given(weight_decay):
         g = add_(g.clone(), weight_decay, w)
     if not state:
-        state.update(t=0, m=torch.zeros_like(w), s=torch.zeros_like(w))
+        state.update(t=zero(w), m=torch.zeros_like(w), s=torch.zeros_like(w))
     state["t"] += 1
     t, m, s = state["t"], state["m"], state["s"]
     beta1, beta2 = betas
@@ -143,6 +146,11 @@ def adamw(
 def is_given(a: Number) -> bool:
     """Whether a hyperparameter has an effect: 0 has none; a tensor may hold other numbers."""
     return isinstance(a, Tensor) or a != 0
+
+
+def zero(w: Tensor) -> Number:
+    """0 to count from: a number, but for ``w`` on a GPU a tensor there, as a CUDA graph cannot count in Python."""
+    return torch.zeros((), dtype=torch.float64, device=w.device) if w.is_cuda else 0
 
 
 def add_(x: Tensor, a: Number, y: Tensor) -> Tensor:
@@ -183,17 +191,23 @@ def make_step(
     """Return the function that takes one step down the gradients and clears them.
 
     ``implementation`` is ``custom`` or ``torch``, ``optimizer`` a key of ``OPTIMIZERS``. The step
-    reads the ``.grad`` of every parameter, where ``backward()`` would leave it. For ``custom`` a hyperparameter may be
-    a tensor [runs], where each parameter is a stack of as many networks.
+    reads the ``.grad`` of every parameter, where ``backward()`` would leave it; its attribute ``states`` has what it
+    remembers, a dictionary for each parameter. For ``custom`` a hyperparameter may be a tensor [runs], where each
+    parameter is a stack of as many networks.
     """
     parameters = list(parameters)
     if implementation == "torch":
-        torch_optimizer = OPTIMIZERS[optimizer].torch(parameters, **hyperparameters)
+        make = OPTIMIZERS[optimizer].torch
+        if parameters[0].is_cuda and "capturable" in inspect.signature(make).parameters:
+            hyperparameters["capturable"] = True  # count on the GPU, for cuda_graph.py
+            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
+        torch_optimizer = make(parameters, **hyperparameters)
 
         def step() -> None:
             torch_optimizer.step()
             torch_optimizer.zero_grad()
 
+        step.states = torch_optimizer.state.values()
         return step
 
     rule = OPTIMIZERS[optimizer].custom
@@ -208,6 +222,7 @@ def make_step(
             rule(w, w.grad, state, **its_hyperparameters)
             w.grad = None
 
+    step.states = states
     return step
 
 

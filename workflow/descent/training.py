@@ -6,9 +6,12 @@ from typing import NamedTuple
 import torch
 
 from descent.backpropagation import gradients
+from descent.cuda_graph import recorded
 from descent.evaluation import accuracy, cross_entropy, evaluate
 from descent.mnist import Split
 from descent.network import Parameters, activations
+
+MOST_RECORDED = 2000  # minibatches in a CUDA graph, which holds each of their fifty or so operations
 
 
 class Metrics(NamedTuple):
@@ -21,7 +24,7 @@ class Metrics(NamedTuple):
     def empty(cls, time: int, seeds: int, like: torch.Tensor) -> "Metrics":
         return cls(like.new_empty(time, seeds), like.new_empty(time, seeds))
 
-    def record(self, time: int, loss: torch.Tensor, accuracy: torch.Tensor) -> None:
+    def record(self, time: int | slice, loss: torch.Tensor, accuracy: torch.Tensor) -> None:
         self.loss[time], self.accuracy[time] = loss, accuracy
 
 
@@ -31,14 +34,14 @@ def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
     return [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
 
 
-def permutations(seeds: list[int], images: int, device: torch.device) -> Iterator[torch.Tensor]:
+def permutations(seeds: list[int], images: int) -> Iterator[torch.Tensor]:
     """Yield an order of the images for each seed, epoch by epoch: [seeds, images].
 
     Drawn on the CPU from the seed alone, so that every variant and every device sees the same batches.
     """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     while True:
-        yield torch.stack([torch.randperm(images, generator=g) for g in generators]).to(device)
+        yield torch.stack([torch.randperm(images, generator=g) for g in generators])
 
 
 @torch.inference_mode()  # the gradients are written out: autograd need not watch, which saves a fifteenth of the time
@@ -66,14 +69,17 @@ def train(
     """
     W0, images = parameters["W0"], len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
-    orders = permutations(seeds, images, W0.device)
     training = Metrics.empty(epochs * len(batches), len(seeds), like=W0)
     evaluation = Metrics.empty(epochs, len(seeds), like=W0)
+    if shuffle:
+        orders = permutations(seeds, images)
+        order = torch.empty(len(seeds), images, dtype=torch.int64, device=W0.device)
+    epoch_training = Metrics.empty(len(batches), len(seeds), like=W0)
+    epoch_evaluation = Metrics.empty(1, len(seeds), like=W0)
 
-    iteration = 0
-    for epoch in range(epochs):
-        order = next(orders) if shuffle else None
-        for batch in batches:
+    def run_epoch() -> None:
+        """Train on every minibatch, then evaluate: always in the same memory, and waiting for no result."""
+        for iteration, batch in enumerate(batches):
             chosen = order[:, batch] if shuffle else batch
             x = train_split.images[chosen]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = train_split.labels[chosen].expand(len(seeds), -1)
@@ -83,8 +89,17 @@ def train(
                 parameters[name].grad = gradient
             step()
 
-            training.record(iteration, cross_entropy(layers[-1], y), accuracy(layers[-1], y))
-            iteration += 1
-        evaluation.record(epoch, *evaluate(parameters, test_split, evaluation_batch_size))
-        after_epoch(epoch, Metrics(*(m[:iteration] for m in training)), Metrics(*(m[: epoch + 1] for m in evaluation)))
+            epoch_training.record(iteration, cross_entropy(layers[-1], y), accuracy(layers[-1], y))
+        epoch_evaluation.record(0, *evaluate(parameters, test_split, evaluation_batch_size))
+
+    for epoch in range(epochs):
+        if shuffle:
+            order.copy_(next(orders))
+        if epoch == 1 and len(batches) <= MOST_RECORDED:  # the first epoch has set everything up
+            run_epoch = recorded(run_epoch, [parameters, *step.states])
+        run_epoch()
+        start, stop = epoch * len(batches), (epoch + 1) * len(batches)
+        training.record(slice(start, stop), *epoch_training)
+        evaluation.record(slice(epoch, epoch + 1), *epoch_evaluation)
+        after_epoch(epoch, Metrics(*(m[:stop] for m in training)), Metrics(*(m[: epoch + 1] for m in evaluation)))
     return training, evaluation
