@@ -1,6 +1,6 @@
 """The same training, written for other libraries as their documentation would have it: the benchmark's peers.
 
-``python benchmarks/peers.py PEER DATA --epochs N ...`` trains the lab's network with momentum SGD on one CPU and
+``python benchmarks/peers.py PEER DATA --epochs N ...`` trains the lab's network with momentum SGD on a CPU or a GPU and
 prints a line of JSON: the seconds that the training took, without imports, loading and compilation, and the test
 accuracy of each seed. DATA is a folder that run.py wrote: images, labels and initial parameters as .npy files, so
 every peer starts alike.
@@ -43,22 +43,21 @@ def accuracies(data: Data, stacked: list[np.ndarray]) -> list[float]:
 def descent(data: Data, a: argparse.Namespace):
     """Descent itself: training.train, all seeds stacked; its evaluation after each epoch is part of the time."""
     import torch
-    from descent.devices import keep_memory
     from descent.mnist import Split
     from descent.optimizers import make_step
+    from descent.steps.train import prepare
     from descent.training import train
 
-    keep_memory()
-    torch.set_num_threads(a.threads)
-    torch.set_flush_denormal(True)  # as steps/train.py does, and XLA
-    training = Split(torch.from_numpy(data.x), torch.from_numpy(data.y))
-    test = Split(torch.from_numpy(data.x_test), torch.from_numpy(data.y_test))
+    device = torch.device(a.device)
+    prepare(device, a.threads)
+    training = Split(torch.from_numpy(data.x).to(device), torch.from_numpy(data.y).to(device))
+    test = Split(torch.from_numpy(data.x_test).to(device), torch.from_numpy(data.y_test).to(device))
 
     def run(epochs, images):
         p = {name: v.mT if name[0] == "W" else v for name, v in data.parameters.items()}
-        p = {name: torch.from_numpy(v.copy()) for name, v in p.items()}
+        p = {name: torch.from_numpy(v.copy()).to(device) for name, v in p.items()}
         step = make_step(a.implementation, "sgd", p.values(), lr=a.lr, momentum=a.momentum)
-        start = time.perf_counter()
+        start = now(a.device)
         train(
             p,
             step,
@@ -71,10 +70,10 @@ def descent(data: Data, a: argparse.Namespace):
             shuffle=False,
             drop_last=True,
         )
-        seconds = time.perf_counter() - start
-        return seconds, [v.mT.numpy() if name[0] == "W" else v.numpy() for name, v in p.items()]
+        seconds = now(a.device) - start
+        return seconds, [(v.mT if name[0] == "W" else v).cpu().numpy() for name, v in p.items()]
 
-    run(1, 20 * a.batch)
+    run(2, 20 * a.batch)
     return run(a.epochs, a.images)
 
 
@@ -94,14 +93,14 @@ def lab_loop(data: Data, a: argparse.Namespace):
             self.targets = torch.from_numpy(labels)
 
     loader = DataLoader(Memory(data.x, data.y), batch_size=a.batch, drop_last=True)
-    p = [torch.from_numpy(v).requires_grad_() for v in data.one(0)]
+    p = [torch.from_numpy(v).to(a.device).requires_grad_() for v in data.one(0)]
     optimizer = torch.optim.SGD(p, lr=a.lr, momentum=a.momentum)
     losses, correct = [], []
     start = time.perf_counter()
     for _ in range(a.epochs):
         for images, labels in loader:
             optimizer.zero_grad()
-            x = images.view(len(images), -1)
+            x, labels = images.view(len(images), -1).to(a.device), labels.to(a.device)
             x = torch.relu(x @ p[0] + p[1])
             x = torch.relu(x @ p[2] + p[3])
             x = x @ p[4] + p[5]
@@ -110,18 +109,19 @@ def lab_loop(data: Data, a: argparse.Namespace):
             optimizer.step()
             losses.append(loss.item())
             correct.append(sum(x.argmax(1) == labels).item() / a.batch)
-    return time.perf_counter() - start, [v.detach().numpy()[None] for v in p]
+    return time.perf_counter() - start, [v.detach().cpu().numpy()[None] for v in p]
 
 
 def eager(data: Data, a: argparse.Namespace, compiled: bool = False):
-    """Plain PyTorch on tensors in memory, nn.Linear and torch.optim, one seed after the other."""
+    """Plain PyTorch on tensors on the device, nn.Linear and torch.optim, one seed after the other."""
     import torch
     from torch import nn
     from torch.nn import functional as F
 
     torch.set_num_threads(a.threads)
-    x, y = torch.from_numpy(data.x), torch.from_numpy(data.y)
+    x, y = torch.from_numpy(data.x).to(a.device), torch.from_numpy(data.y).to(a.device)
     batches = len(x) // a.batch
+    mode = "reduce-overhead" if a.device == "cuda" else None  # CUDA graphs
 
     def build(seed):
         W0, b0, W1, b1, W2, b2 = data.one(seed)
@@ -130,6 +130,7 @@ def eager(data: Data, a: argparse.Namespace, compiled: bool = False):
             for layer, (W, b) in zip(model[::2], ((W0, b0), (W1, b1), (W2, b2))):
                 layer.weight.copy_(torch.from_numpy(W.T.copy()))
                 layer.bias.copy_(torch.from_numpy(b))
+        model.to(a.device)
         return model, torch.optim.SGD(model.parameters(), lr=a.lr, momentum=a.momentum)
 
     def step(model, optimizer, images, labels):
@@ -142,21 +143,21 @@ def eager(data: Data, a: argparse.Namespace, compiled: bool = False):
 
     def run(seed, epochs, limit):
         model, optimizer = build(seed)
-        one = torch.compile(step) if compiled else step
+        one = torch.compile(step, mode=mode) if compiled else step
         for _ in range(3):  # compile, and warm up; then back to the start
             one(model, optimizer, x[: a.batch], y[: a.batch])
         model.load_state_dict(build(seed)[0].state_dict())
         for state in optimizer.state.values():
             state["momentum_buffer"].zero_()
-        losses, correct = torch.empty(epochs * limit), torch.empty(epochs * limit)
-        start = time.perf_counter()
+        losses, correct = torch.empty(2, epochs * limit, device=a.device)
+        start = now(a.device)
         for epoch in range(epochs):
             for i in range(limit):
                 images = x[i * a.batch : (i + 1) * a.batch]
                 t = epoch * limit + i
                 losses[t], correct[t] = one(model, optimizer, images, y[i * a.batch : (i + 1) * a.batch])
-        seconds = time.perf_counter() - start
-        return seconds, [p.detach().numpy() for p in model.parameters()]
+        seconds = now(a.device) - start
+        return seconds, [p.detach().cpu().numpy() for p in model.parameters()]
 
     runs = [run(seed, a.epochs, batches) for seed in range(a.seeds)]
     stacked = [np.stack([p[i].T for _, p in runs]) for i in range(6)]
@@ -210,6 +211,7 @@ def jax_scan(data: Data, a: argparse.Namespace):
     import jax
     from jax import numpy as jnp
 
+    jax.config.update("jax_default_matmul_precision", "highest")  # float32 on a GPU too, as PyTorch's
     batches = len(data.x) // a.batch
     x = jnp.asarray(data.x[: batches * a.batch]).reshape(batches, a.batch, -1)
     y = jnp.asarray(data.y[: batches * a.batch]).reshape(batches, a.batch)
@@ -250,19 +252,27 @@ def jax_scan(data: Data, a: argparse.Namespace):
 
 
 def matrix_rate(data: Data, a: argparse.Namespace):
-    """No training: the machine's float32 matrix rate, GFLOP/s, of PyTorch's best product of 1024 × 1024."""
+    """No training: the machine's float32 matrix rate, GFLOP/s, of PyTorch's best product of large squares."""
     import torch
 
     torch.set_num_threads(a.threads)
-    m = torch.randn(1024, 1024)
-    best = min(_timed(lambda: m @ m) for _ in range(30))
-    return 2 * 1024**3 / best / 1e9, None
+    n = 1024 if a.device == "cpu" else 8192
+    m = torch.randn(n, n, device=a.device)
+    seconds = []
+    for _ in range(30):
+        start = now(a.device)
+        m @ m
+        seconds.append(now(a.device) - start)
+    return 2 * n**3 / min(seconds) / 1e9, None
 
 
-def _timed(function) -> float:
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
+def now(device: str) -> float:
+    """The clock, once the device has done what it was given."""
+    if device == "cuda":
+        import torch
+
+        torch.cuda.synchronize()
+    return time.perf_counter()
 
 
 PEERS = {f.__name__: f for f in (descent, jax_scan, torch_compile, eager, numpy_by_hand, lab_loop, matrix_rate)}
@@ -279,8 +289,10 @@ def main() -> None:
     parser.add_argument("--lr", type=float, default=0.01)
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="numpy_by_hand knows the CPU alone")
     parser.add_argument("--implementation", choices=["custom", "torch"], default="custom", help="for descent")
     arguments = parser.parse_args()
+    os.environ["JAX_PLATFORMS"] = arguments.device
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
 
     data = Data(arguments.data, arguments.seeds)

@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
+import torch
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -28,16 +29,26 @@ sys.path.insert(0, str(HERE.parent / "workflow"))
 from descent import mnist  # noqa: E402
 from descent.figures import COLOURS  # noqa: E402
 from descent.network import initialize, stack  # noqa: E402
+from descent.steps.train import device_name  # noqa: E402
 
-# What each peer needs, the seeds that it trains at once in one measurement, and its epochs in it.
-PEERS = {
-    "descent": ("torch", 5, 2),
-    "jax_scan": ("jax", 5, 2),
-    "torch_compile": ("torch", 1, 2),
-    "eager": ("torch", 1, 2),
-    "numpy_by_hand": ("numpy", 1, 2),
-    "lab_loop": ("torchvision", 1, 1),
+# What is measured on each device: a peer, the seeds that it trains in one measurement, and its epochs in it.
+PLANS = {
+    "cpu": [
+        ("descent", 5, 2),
+        ("jax_scan", 5, 2),
+        ("torch_compile", 1, 2),
+        ("eager", 1, 2),
+        ("numpy_by_hand", 1, 2),
+        ("lab_loop", 1, 1),
+    ],
+    "cuda": [
+        *((peer, seeds, 20) for seeds in (1, 5, 64, 1024) for peer in ("descent", "jax_scan")),
+        ("torch_compile", 1, 20),
+        ("eager", 1, 20),
+        ("lab_loop", 1, 1),
+    ],
 }
+NEEDS = {"jax_scan": "jax", "lab_loop": "torchvision"}  # what a peer needs beside what Descent needs
 HIDDEN = [100, 100]
 ITERATIONS = 468  # an epoch, at batch size 128
 
@@ -53,7 +64,7 @@ def write_data(folder: Path, hidden: list[int], seeds: int) -> None:
         np.save(folder / f"{name}.npy", tensor.mT.numpy() if name.startswith("W") else tensor.numpy())  # [n_in, n_out]
 
 
-def measure(peer: str, data: Path, threads: int, **options: int) -> dict:
+def measure(peer: str, data: Path, threads: int, device: str, **options: int) -> dict:
     """Run one measurement in a process of its own; what it printed, and the most memory that it had, in GB."""
     environment = os.environ | {
         name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -62,42 +73,47 @@ def measure(peer: str, data: Path, threads: int, **options: int) -> dict:
     if threads == 1:
         environment["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    command = [sys.executable, HERE / "peers.py", peer, data, "--threads", str(threads), *words]
+    command = [sys.executable, HERE / "peers.py", peer, data, "--threads", str(threads), "--device", device, *words]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
     if run.returncode:
         raise SystemExit(f"{peer} failed:\n{run.stderr}")
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def compare(data: Path, repeats: int, threads: int) -> pd.DataFrame:
-    """Every peer, repeats times, alternating: a row a measurement."""
-    installed = {peer: needs for peer, needs in PEERS.items() if importlib.util.find_spec(needs[0])}
-    for peer in PEERS.keys() - installed.keys():
-        print(f"{peer} is left out: {PEERS[peer][0]} is not installed")
+def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame:
+    """Every peer that is installed, repeats times, alternating: a row a measurement."""
+    for peer, package in NEEDS.items():
+        if not is_installed(package):
+            print(f"{peer} is left out: {package} is not installed")
+    plan = [entry for entry in PLANS[device] if is_installed(NEEDS.get(entry[0], "torch"))]
     rows = []
     for repeat in range(repeats):
-        for peer, (_, seeds, epochs) in tqdm(installed.items(), desc=f"{threads} threads, {repeat + 1}/{repeats}"):
-            result = measure(peer, data, threads, seeds=seeds, epochs=epochs)
+        for peer, seeds, epochs in tqdm(plan, desc=f"{threads} threads, {repeat + 1}/{repeats}"):
+            result = measure(peer, data, threads, device, seeds=seeds, epochs=epochs)
             microseconds = result["seconds"] / (ITERATIONS * epochs * seeds) * 1e6
             rows.append(
-                {"peer": peer, "threads": threads, "repeat": repeat, "seeds": seeds, "epochs": epochs}
+                {"peer": peer, "device": device, "threads": threads, "repeat": repeat, "seeds": seeds, "epochs": epochs}
                 | {"microseconds": microseconds, "accuracy": np.mean(result["accuracies"])}
             )
     return pd.DataFrame(rows)
 
 
-def in_turn(data: Path, repeats: int, epochs: int) -> pd.DataFrame:
+def is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def in_turn(data: Path, repeats: int, epochs: int, device: str) -> pd.DataFrame:
     """Descent and JAX in turn on the job of the default run: five seeds, all its epochs, one thread."""
     rows = []
     for repeat in range(repeats):
         for peer in ("descent", "jax_scan"):
-            if importlib.util.find_spec(PEERS[peer][0]):
-                result = measure(peer, data, 1, seeds=5, epochs=epochs)
+            if is_installed(NEEDS.get(peer, "torch")):
+                result = measure(peer, data, 1, device, seeds=5, epochs=epochs)
                 rows.append({"peer": peer, "repeat": repeat, "epochs": epochs, "seconds": result["seconds"]})
     return pd.DataFrame(rows)
 
 
-def scale(folder: Path, most_seeds: int) -> pd.DataFrame:
+def scale(folder: Path, most_seeds: int, device: str) -> pd.DataFrame:
     """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor."""
     points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if n <= most_seeds]
     points += [("hidden", {"hidden": n}) for n in (50, 100, 200, 400, 800, 1600)]
@@ -106,15 +122,15 @@ def scale(folder: Path, most_seeds: int) -> pd.DataFrame:
     for axis, change in tqdm(points, desc="growth"):
         setting = {"seeds": 5, "hidden": 100, "batch": 128} | change
         write_data(folder, [setting["hidden"]] * 2, setting["seeds"])
-        images = min(
-            60000, max(60000 * 25 // setting["seeds"], 10 * setting["batch"])
-        )  # an epoch of 25 seeds is enough
+        images = min(60000, max(60000 * 25 // setting["seeds"], 10 * setting["batch"]))  # an epoch of 25 seeds suffices
         iterations = images // setting["batch"]
-        result = measure("descent", folder, 1, seeds=setting["seeds"], batch=setting["batch"], images=images, epochs=1)
-        rate = measure("matrix_rate", folder, 1)["rate"]
+        epochs = 1 if device == "cpu" else 20
+        options = {"seeds": setting["seeds"], "batch": setting["batch"], "images": images, "epochs": epochs}
+        result = measure("descent", folder, 1, device, **options)
+        rate = measure("matrix_rate", folder, 1, device)["rate"]
         rows.append(
             {"axis": axis, **setting}
-            | {"microseconds": result["seconds"] / iterations / setting["seeds"] * 1e6}
+            | {"microseconds": result["seconds"] / iterations / epochs / setting["seeds"] * 1e6}
             | {"floor": operations(setting["hidden"], setting["batch"]) / rate / 1e3}
         )
     return pd.DataFrame(rows)
@@ -126,10 +142,8 @@ def operations(hidden: int, batch: int) -> float:
     return 2 * batch * (2 * first + 3 * rest)
 
 
-def hardware() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{name}, {os.cpu_count()} cores seen"
+def hardware(device: str) -> str:
+    return f"{device_name(torch.device(device))}, {os.cpu_count()} cores seen"
 
 
 def versions() -> str:
@@ -142,37 +156,39 @@ def versions() -> str:
     return ", ".join([*found, f"Python {platform.python_version()}"])
 
 
-def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float) -> str:
+def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float, device: str) -> str:
     """The Markdown table, ratios to Descent first."""
-    lines = [f"{date.today()}, {hardware()}; {versions()}.", ""]
+    lines = [f"{date.today()}, {hardware(device)}; {versions()}.", ""]
     seconds = turns.groupby("peer")["seconds"].median()
     if "jax_scan" in seconds:
         lines += [
             f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes "
             f"**{seconds['descent'] / seconds['jax_scan']:.2f} times** what JAX takes "
-            f"({seconds['descent']:.1f} s and {seconds['jax_scan']:.1f} s, medians of {turns['repeat'].max() + 1}).",
+            f"({seconds['descent']:.3g} s and {seconds['jax_scan']:.3g} s, medians of {turns['repeat'].max() + 1}).",
             "",
         ]
-    lines += ["| | threads | times Descent | µs an iteration and seed (least to most) | test accuracy, % |"]
-    lines += ["| --- | --: | --: | --: | --: |"]
-    for threads, rows in comparison.groupby("threads"):
-        medians = rows.groupby("peer", sort=False)["microseconds"].median()
-        for peer, median in medians.items():
-            its = rows[rows["peer"] == peer]
-            lines.append(
-                f"| {peer} | {threads} | {median / medians['descent']:.2f} | {median:.0f} "
-                f"({its['microseconds'].min():.0f} to {its['microseconds'].max():.0f}) | {its['accuracy'].mean():.2%} |"
-            )
+    lines += ["| | threads | seeds | times Descent | µs an iteration and seed (least to most) | test accuracy, % |"]
+    lines += ["| --- | --: | --: | --: | --: | --: |"]
+    medians = comparison.groupby(["threads", "peer", "seeds"], sort=False)["microseconds"].median()
+    for (threads, peer, seeds), rows in comparison.groupby(["threads", "peer", "seeds"], sort=False):
+        ours = medians[threads, "descent"]
+        median, microseconds = medians[threads, peer, seeds], rows["microseconds"]
+        lines.append(
+            f"| {peer} | {threads} | {seeds} | {median / ours.get(seeds, ours.iloc[0]):.2f} | {median:.3g} "
+            f"({microseconds.min():.3g} to {microseconds.max():.3g}) | {rows['accuracy'].mean():.2%} |"
+        )
+    floor, what = operations(100, 128) / rate / 1e3, "one core reaches" if device == "cpu" else "the GPU reaches"
+    epochs = ", ".join(f"{n} of {peer}" for peer, n in comparison.groupby("peer")["epochs"].first().items())
     lines += [
         "",
-        f"The matrix products alone take {operations(100, 128) / rate / 1e3:.0f} µs at the {rate:.0f} GFLOP/s",
+        f"The matrix products alone take {floor:.3g} µs at the {rate:.0f} GFLOP/s that {what} on large squares. Times",
+        "Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs measured:",
+        f"{epochs}.",
     ]
-    lines[-1] += " that one core reaches on 1024 × 1024 products. Accuracies are those after the epochs measured:"
-    lines += ["two, but one for lab_loop; descent and jax_scan train five seeds at once, the others one."]
     return "\n".join(lines) + "\n"
 
 
-def plot(growth: pd.DataFrame) -> Figure:
+def plot(growth: pd.DataFrame, device: str) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     for panel, axis in zip(figure.subplots(1, 3), ("seeds", "hidden", "batch")):
         rows = growth[growth["axis"] == axis]
@@ -182,33 +198,37 @@ def plot(growth: pd.DataFrame) -> Figure:
         panel.grid(alpha=0.3, which="both")
     figure.axes[0].set_ylabel("µs an iteration and seed")
     figure.axes[0].legend()
-    figure.suptitle("else: 5 seeds, 784-100-100-10, batch 128, one thread", fontsize=10)
+    figure.suptitle(f"else: 5 seeds, 784-100-100-10, batch 128; {hardware(device)}", fontsize=10)
     return figure
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="one measurement for each of these")
+    parser.add_argument("--device", choices=PLANS, default="cpu")
+    parser.add_argument("--threads", type=int, nargs="+", help="one comparison for each (default: 1 2, or 1 on a GPU)")
     parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
     parser.add_argument("--most-seeds", type=int, default=1024)
-    parser.add_argument("--output", type=Path, default=HERE / "results" / str(date.today()))
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE, or DATE-cuda")
     arguments = parser.parse_args()
+    device = arguments.device
+    arguments.threads = arguments.threads or ([1, 2] if device == "cpu" else [1])
+    arguments.output = arguments.output or HERE / "results" / f"{date.today()}{'' if device == 'cpu' else '-cuda'}"
     arguments.output.mkdir(parents=True, exist_ok=True)
 
     with TemporaryDirectory() as folder:
         data = Path(folder)
-        write_data(data, HIDDEN, 5)
-        rate = measure("matrix_rate", data, 1)["rate"]
-        comparison = pd.concat([compare(data, arguments.repeats, n) for n in arguments.threads])
-        turns = in_turn(data, arguments.repeats, arguments.epochs)
-        growth = scale(data, arguments.most_seeds)
+        write_data(data, HIDDEN, max(seeds for _, seeds, _ in PLANS[device]))
+        rate = measure("matrix_rate", data, 1, device)["rate"]
+        comparison = pd.concat([compare(data, arguments.repeats, n, device) for n in arguments.threads])
+        turns = in_turn(data, arguments.repeats, arguments.epochs, device)
+        growth = scale(data, arguments.most_seeds, device)
 
     comparison.to_csv(arguments.output / "measurements.csv", index=False, float_format="%.4g")
     turns.to_csv(arguments.output / "in_turn.csv", index=False, float_format="%.4g")
     growth.to_csv(arguments.output / "growth.csv", index=False, float_format="%.4g")
-    plot(growth).savefig(arguments.output / "growth.svg", metadata={"Date": None})
-    text = table(comparison, turns, rate)
+    plot(growth, device).savefig(arguments.output / "growth.svg", metadata={"Date": None})
+    text = table(comparison, turns, rate, device)
     (arguments.output / "table.md").write_text(text)
     print(text)
 

@@ -4,6 +4,12 @@ from descent.backpropagation import gradients
 from descent.evaluation import cross_entropy
 from descent.network import activations, forward
 from test_network import random_parameters
+from torch.nn.functional import one_hot
+
+
+def columns(labels):
+    """Labels [..., batch] as one-hot columns, [..., 10, batch]."""
+    return one_hot(labels, 10).mT.double()
 
 
 @pytest.mark.parametrize("hidden", [[7, 5], [6], [8, 7, 6, 5], []], ids=str)
@@ -11,7 +17,7 @@ from test_network import random_parameters
 def test_each_seeds_gradient_is_that_which_autograd_finds_for_its_loss(hidden, images):
     p = random_parameters(3, hidden)
     x, y = torch.rand(images, dtype=torch.float64), torch.randint(10, (3, 9))
-    found = gradients(p, activations(p, x), y)
+    found = gradients(p, activations(p, x), columns(y))
     leaves = {name: tensor.clone().requires_grad_() for name, tensor in p.items()}
     cross_entropy(forward(leaves, x), y).sum().backward()
     assert found.keys() == p.keys()
@@ -22,7 +28,7 @@ def test_each_seeds_gradient_is_that_which_autograd_finds_for_its_loss(hidden, i
 def test_gradients_agree_with_finite_differences():
     p = random_parameters(2, [4, 3])
     x, y = torch.rand(3, 784, dtype=torch.float64), torch.tensor([[1, 0, 9], [1, 0, 9]])
-    found, step = gradients(p, activations(p, x), y), 1e-6
+    found, step = gradients(p, activations(p, x), columns(y)), 1e-6
     for name, at in [("W0", (1, 2, 300)), ("b0", (0, 1)), ("W1", (0, 2, 3)), ("b1", (1, 0)), ("W2", (1, 9, 2))]:
         losses = []
         for moved in (step, -step):
@@ -37,7 +43,7 @@ def test_gradients_agree_with_finite_differences():
 def test_a_unit_that_is_off_passes_no_gradient_on():
     p = random_parameters(1, [4, 3])
     p["b0"][:, 1] = -1e3
-    found = gradients(p, activations(p, torch.rand(5, 784, dtype=torch.float64)), torch.randint(10, (1, 5)))
+    found = gradients(p, activations(p, torch.rand(5, 784, dtype=torch.float64)), columns(torch.randint(10, (1, 5))))
     assert not found["W0"][:, 1].any()
     assert not found["W1"][:, :, 1].any()
     assert found["W0"][:, 0].any() or found["W0"][:, 2].any()

@@ -6,10 +6,10 @@ from descent.network import Parameters
 from descent.products import product
 
 
-def gradients(parameters: Parameters, activations: list[torch.Tensor], labels: torch.Tensor) -> Parameters:
+def gradients(parameters: Parameters, activations: list[torch.Tensor], onehot: torch.Tensor) -> Parameters:
     """The gradient of each seed's mean cross entropy on a minibatch, for every parameter.
 
-    δ = (softmax(z) − onehot(y)) / batch       at the logits z
+    δ = (softmax(z) − y) / batch               at the logits z; y has 1 at the label, and else 0
 
     and from the last layer, z = W x + b, to the first
 
@@ -18,12 +18,10 @@ def gradients(parameters: Parameters, activations: list[torch.Tensor], labels: t
 
     (Rumelhart, Hinton and Williams, "Learning representations by back-propagating errors", 1986.)
 
-    ``activations`` are those of ``network.activations``, ``labels`` is [seeds, batch].
+    ``activations`` are those of ``network.activations``; ``onehot``, y, is [10, batch], or [seeds, 10, batch].
     """
     *inputs, logits = activations
-    classes = torch.arange(logits.shape[1], device=logits.device).unsqueeze(1)
-    onehot = (labels.unsqueeze(-2) == classes).to(logits.dtype)  # [seeds, 10, batch]
-    delta = logits.softmax(1).sub_(onehot).div_(labels.shape[-1])  # [seeds, 10, batch]
+    delta = logits.softmax(1).sub_(onehot).div_(logits.shape[2])  # [seeds, 10, batch]
     found = {}
     for layer, x in reversed(list(enumerate(inputs))):
         W = parameters[f"W{layer}"]

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional as F
 
 from descent.backpropagation import gradients
 from descent.cuda_graph import recorded
 from descent.evaluation import accuracy, cross_entropy, evaluate
 from descent.mnist import Split
-from descent.network import Parameters, activations
+from descent.network import CLASSES, Parameters, activations
 
 MOST_RECORDED = 2000  # minibatches in a CUDA graph, which holds each of their fifty or so operations
 
@@ -69,6 +70,7 @@ def train(
     """
     W0, images = parameters["W0"], len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
+    onehot = F.one_hot(train_split.labels, CLASSES).to(W0.dtype)  # [images, 10]
     training = Metrics.empty(epochs * len(batches), len(seeds), like=W0)
     evaluation = Metrics.empty(epochs, len(seeds), like=W0)
     if shuffle:
@@ -85,7 +87,7 @@ def train(
             y = train_split.labels[chosen].expand(len(seeds), -1)
 
             layers = activations(parameters, x)
-            for name, gradient in gradients(parameters, layers, y).items():
+            for name, gradient in gradients(parameters, layers, onehot[chosen].mT).items():
                 parameters[name].grad = gradient
             step()
 
