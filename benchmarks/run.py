@@ -2,7 +2,8 @@
 
 Every measurement is a process of its own, pinned to its cores, with the same threads for all; the peers alternate,
 so that a machine that slows down slows all of them. What is told is the median, with the least and the most.
-Writes measurements.csv, table.md, and figures into benchmarks/results/DATE/.
+Writes measurements.csv (all peers), in_turn.csv (Descent and JAX), growth.csv, each when it is measured, and growth.svg
+and table.md of those into benchmarks/results/DATE/.
 """
 
 import argparse
@@ -48,7 +49,12 @@ PLANS = {
         ("lab_loop", 1, 1),
     ],
 }
-NEEDS = {"jax_scan": "jax", "lab_loop": "torchvision"}  # what a peer needs beside what Descent needs
+# What a peer needs beside what Descent needs.
+NEEDS = {
+    "cpu": {"jax_scan": "jax", "lab_loop": "torchvision"},
+    "cuda": {"jax_scan": "jax_cuda13_plugin", "lab_loop": "torchvision"},
+}
+PARTS = ["measurements", "in_turn", "growth"]
 HIDDEN = [100, 100]
 ITERATIONS = 468  # an epoch, at batch size 128
 
@@ -75,17 +81,17 @@ def measure(peer: str, data: Path, threads: int, device: str, **options: int) ->
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, HERE / "peers.py", peer, data, "--threads", str(threads), "--device", device, *words]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if run.returncode:
-        raise SystemExit(f"{peer} failed:\n{run.stderr}")
+    if run.returncode or "no CUDA graph" in run.stdout:
+        raise SystemExit(f"{peer} failed:\n{run.stdout}\n{run.stderr}")
     return json.loads(run.stdout.splitlines()[-1])
 
 
 def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame:
     """Every peer that is installed, repeats times, alternating: a row a measurement."""
-    for peer, package in NEEDS.items():
+    for peer, package in NEEDS[device].items():
         if not is_installed(package):
             print(f"{peer} is left out: {package} is not installed")
-    plan = [entry for entry in PLANS[device] if is_installed(NEEDS.get(entry[0], "torch"))]
+    plan = [entry for entry in PLANS[device] if is_installed(NEEDS[device].get(entry[0], "torch"))]
     rows = []
     for repeat in range(repeats):
         for peer, seeds, epochs in tqdm(plan, desc=f"{threads} threads, {repeat + 1}/{repeats}"):
@@ -107,14 +113,17 @@ def in_turn(data: Path, repeats: int, epochs: int, device: str) -> pd.DataFrame:
     rows = []
     for repeat in range(repeats):
         for peer in ("descent", "jax_scan"):
-            if is_installed(NEEDS.get(peer, "torch")):
+            if is_installed(NEEDS[device].get(peer, "torch")):
                 result = measure(peer, data, 1, device, seeds=5, epochs=epochs)
                 rows.append({"peer": peer, "repeat": repeat, "epochs": epochs, "seconds": result["seconds"]})
     return pd.DataFrame(rows)
 
 
-def scale(folder: Path, most_seeds: int, device: str) -> pd.DataFrame:
-    """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor."""
+def scale(folder: Path, most_seeds: int, device: str, rate: float) -> pd.DataFrame:
+    """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor.
+
+    A CPU's rate is measured anew beside each, as other work may slow both down.
+    """
     points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if n <= most_seeds]
     points += [("hidden", {"hidden": n}) for n in (50, 100, 200, 400, 800, 1600)]
     points += [("batch", {"batch": n}) for n in (32, 64, 128, 256, 512, 1024, 2048, 4096)]
@@ -127,7 +136,8 @@ def scale(folder: Path, most_seeds: int, device: str) -> pd.DataFrame:
         epochs = 1 if device == "cpu" else 20
         options = {"seeds": setting["seeds"], "batch": setting["batch"], "images": images, "epochs": epochs}
         result = measure("descent", folder, 1, device, **options)
-        rate = measure("matrix_rate", folder, 1, device)["rate"]
+        if device == "cpu":
+            rate = measure("matrix_rate", folder, 1, device)["rate"]
         rows.append(
             {"axis": axis, **setting}
             | {"microseconds": result["seconds"] / iterations / epochs / setting["seeds"] * 1e6}
@@ -210,27 +220,32 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
     parser.add_argument("--most-seeds", type=int, default=1024)
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE, or DATE-cuda")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
     arguments = parser.parse_args()
     device = arguments.device
-    arguments.threads = arguments.threads or ([1, 2] if device == "cpu" else [1])
-    arguments.output = arguments.output or HERE / "results" / f"{date.today()}{'' if device == 'cpu' else '-cuda'}"
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    threads = arguments.threads or ([1, 2] if device == "cpu" else [1])
+    output = arguments.output or HERE / "results" / f"{date.today()}{'' if device == 'cpu' else '-cuda'}"
+    output.mkdir(parents=True, exist_ok=True)
 
     with TemporaryDirectory() as folder:
         data = Path(folder)
         write_data(data, HIDDEN, max(seeds for _, seeds, _ in PLANS[device]))
         rate = measure("matrix_rate", data, 1, device)["rate"]
-        comparison = pd.concat([compare(data, arguments.repeats, n, device) for n in arguments.threads])
-        turns = in_turn(data, arguments.repeats, arguments.epochs, device)
-        growth = scale(data, arguments.most_seeds, device)
+        parts = {
+            "measurements": lambda: pd.concat([compare(data, arguments.repeats, n, device) for n in threads]),
+            "in_turn": lambda: in_turn(data, arguments.repeats, arguments.epochs, device),
+            "growth": lambda: scale(data, arguments.most_seeds, device, rate),
+        }
+        for part in arguments.parts:
+            parts[part]().to_csv(output / f"{part}.csv", index=False, float_format="%.4g")
 
-    comparison.to_csv(arguments.output / "measurements.csv", index=False, float_format="%.4g")
-    turns.to_csv(arguments.output / "in_turn.csv", index=False, float_format="%.4g")
-    growth.to_csv(arguments.output / "growth.csv", index=False, float_format="%.4g")
-    plot(growth, device).savefig(arguments.output / "growth.svg", metadata={"Date": None})
-    text = table(comparison, turns, rate, device)
-    (arguments.output / "table.md").write_text(text)
-    print(text)
+    comparison, turns, growth = (pd.read_csv(file) if (file := output / f"{p}.csv").exists() else None for p in PARTS)
+    if growth is not None:
+        plot(growth, device).savefig(output / "growth.svg", metadata={"Date": None})
+    if comparison is not None and turns is not None:
+        text = table(comparison, turns, rate, device)
+        (output / "table.md").write_text(text)
+        print(text)
 
 
 if __name__ == "__main__":

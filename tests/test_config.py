@@ -70,6 +70,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
         ("variants.x", ADAM | {"betas": [0.9]}, r"variants\.x\.betas: \[0\.9\] has 1 of at least 2 entries"),
         ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has 3 entries; at most 2 are allowed"),
         ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
+        ("variants.x", ADAM | {1: None}, r"unknown key 1 \(YAML wants a point in a decimal number: 0\.1\)"),
         ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
         ("variants.x", ADAM | {"eps": 0}, r"variants\.x\.eps: 0 is not greater than 0"),
         ("variants.x", ADAM | {"eps": True}, r"variants\.x\.eps: True is not of type number"),

@@ -111,11 +111,12 @@ def test_on_a_gpu_two_processes_train_to_the_same_bytes(real_mnist, tmp_path):
     step("initialize", "--mnist", real_mnist, "--hidden", 100, 100, "--seeds", 0, 1, "--evaluation-batch-size", 256,
          "--parameters", initial, "--metrics", tmp_path / "initial.csv")  # fmt: skip
     for run in "ab":
-        step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom", "--optimizer", "sgd",
-             "--hyperparameters", "lr=0.01", "momentum=0.9", "--epochs", 1, "--batch-size", 128,
+        trained = step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom",
+             "--optimizer", "sgd", "--hyperparameters", "lr=0.01", "momentum=0.9", "--epochs", 3, "--batch-size", 128,
              "--evaluation-batch-size", 256, "--device", "cuda", "--training", tmp_path / run / "training.csv",
              "--evaluation", tmp_path / run / "evaluation.csv",
              "--parameters", tmp_path / run / "parameters.safetensors",
              "--run", tmp_path / run / "run.json")  # fmt: skip
+        assert "no CUDA graph" not in trained.stdout
     for file in ("training.csv", "evaluation.csv", "parameters.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

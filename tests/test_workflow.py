@@ -88,7 +88,8 @@ def test_twins_start_from_the_same_parameters_and_see_the_same_minibatches(finis
 
 def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
     log = (finished.path / "results/exercise/custom_sgd/seeds_0-4/train.log").read_text()
-    assert re.search(r"^epoch 1: train loss \d\.\d{4}, train accuracy \d+\.\d\d%, .* 0 s left$", log, re.MULTILINE)
+    line = r": epoch 1: train loss \d\.\d{4}, train accuracy \d+\.\d\d%, .* 0 s left$"
+    assert re.search("^results/exercise/custom_sgd/seeds_0-4" + line, log, re.MULTILINE)
     assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
     device = json.loads((finished.path / "results/exercise/custom_sgd/run.json").read_text())["device"]
     assert ("no GPU found" in log) == ("NVIDIA" not in device)
@@ -99,7 +100,7 @@ def test_the_logs_running_means_are_the_labs(finished):
     table = pd.read_csv(finished.path / "results/exercise/custom_sgd/training.csv")
     for epoch in (0, 1):
         since_the_first = table[table["epoch"] <= epoch]
-        told = re.search(rf"^epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
+        told = re.search(rf": epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
         assert float(told[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
         assert float(told[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
 

@@ -157,7 +157,7 @@ def explain(error: ValidationError) -> str:
         case "additionalProperties":
             known = list(error.schema["properties"])
             unknown = ", ".join(shorten(key) for key in error.instance if key not in known)
-            return f"unknown key {unknown}; the keys here are {', '.join(known)}"
+            return f"unknown key {unknown}{comma_hint(error)}; the keys here are {', '.join(known)}"
         case "required":
             return f"the key {', '.join(repr(key) for key in allowed if key not in error.instance)} is missing"
         case "enum":
@@ -190,6 +190,13 @@ def explain(error: ValidationError) -> str:
             return f"{value} stands for something else here; choose another name"
         case _:
             return error.message
+
+
+def comma_hint(error: ValidationError) -> str:
+    """What to say of ``lr: 0,1``, in which YAML finds a key 1 without a value."""
+    if any(isinstance(key, int) and value is None for key, value in error.instance.items()):
+        return " (YAML wants a point in a decimal number: 0.1)"
+    return ""
 
 
 def point_hint(error: ValidationError) -> str:

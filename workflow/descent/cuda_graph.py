@@ -20,11 +20,12 @@ def recorded(work: Callable[[], None], memories: Iterable[dict[str, Any]]) -> Ca
     kept = [value for memory in memories for value in memory.values() if value is not None]
     if not all(isinstance(value, torch.Tensor) and value.is_cuda for value in kept):
         return work
-    graph = torch.cuda.CUDAGraph()
+    graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream()
     try:
         with torch.cuda.graph(graph):
             work()
     except RuntimeError as error:
+        torch.cuda.set_stream(stream)  # some versions of PyTorch stay on the one that they recorded
         print(f"no CUDA graph could be recorded, so each operation is launched by itself, which is slower: {error}")
         return work
     return graph.replay

@@ -13,8 +13,6 @@ Each line of a formula is one line of its code, with PyTorch's fused operations 
 ``torch.optim`` has them: on a CPU twins then agree to the bit.
 """
 
-import inspect
-import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -197,11 +195,7 @@ def make_step(
     """
     parameters = list(parameters)
     if implementation == "torch":
-        make = OPTIMIZERS[optimizer].torch
-        if parameters[0].is_cuda and "capturable" in inspect.signature(make).parameters:
-            hyperparameters["capturable"] = True  # count on the GPU, for cuda_graph.py
-            warnings.filterwarnings("ignore", "This instance was constructed with capturable=True")
-        torch_optimizer = make(parameters, **hyperparameters)
+        torch_optimizer = OPTIMIZERS[optimizer].torch(parameters, **hyperparameters)
 
         def step() -> None:
             torch_optimizer.step()

@@ -5,6 +5,8 @@
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: () => colour("--ink"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") } };
 
+  const logarithmic = { distr: 3, range: (u, least, most) => uPlot.rangeLog(least, most, 10, false) }; // no whole decades
+
   function chart(place, curves, metric, group) {
     const number = metric === "loss" ? (v) => v.toPrecision(3) : (v) => (100 * v).toFixed(2) + " %";
     const show = (u, v) => (v == null ? "–" : number(v));
@@ -35,7 +37,7 @@
       width: place.clientWidth,
       height: 320,
       cursor: { sync: { key: group, setSeries: true } },
-      scales: { x: { time: false }, y: metric === "loss" ? { distr: 3 } : {} },
+      scales: { x: { time: false }, y: metric === "loss" ? logarithmic : {} },
       axes: [
         { ...axis, label: "iteration" },
         {

@@ -37,6 +37,7 @@ def prepare(device: torch.device, threads: int) -> None:
     else:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
         torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it would cost operations; all is written here
 
 
 def device_name(device: torch.device) -> str:
@@ -95,7 +96,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 def train_as_told(
     arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]
 ) -> tuple[Metrics, Metrics]:
-    """Load MNIST and train, with a line an epoch; what ``training.train`` returns."""
+    """Load MNIST and train, with a line an epoch that names the results' folder; what ``training.train`` returns."""
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
     train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     if not minibatches(len(train_split.labels), arguments.batch_size, arguments.drop_last):
@@ -116,7 +117,9 @@ def train_as_told(
         shuffle=arguments.shuffle,
         drop_last=arguments.drop_last,
         after_epoch=lambda epoch, *metrics: print(
-            epoch_line(epoch, arguments.epochs, *metrics, time.perf_counter() - start), flush=True
+            f"{arguments.evaluation.parent}: "
+            + epoch_line(epoch, arguments.epochs, *metrics, time.perf_counter() - start),
+            flush=True,
         ),
     )
 
