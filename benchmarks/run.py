@@ -184,29 +184,37 @@ def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float, device: st
         ours = medians[threads, "descent"]
         median, microseconds = medians[threads, peer, seeds], rows["microseconds"]
         lines.append(
-            f"| {peer} | {threads} | {seeds} | {median / ours.get(seeds, ours.iloc[0]):.2f} | {median:.3g} "
-            f"({microseconds.min():.3g} to {microseconds.max():.3g}) | {rows['accuracy'].mean():.2%} |"
+            f"| {peer} | {threads} | {seeds} | {median / ours.get(seeds, ours.iloc[0]):.2f} | {digits(median)} "
+            f"({digits(microseconds.min())} to {digits(microseconds.max())}) | {rows['accuracy'].mean():.2%} |"
         )
     floor, what = operations(100, 128) / rate / 1e3, "one core reaches" if device == "cpu" else "the GPU reaches"
     epochs = ", ".join(f"{n} of {peer}" for peer, n in comparison.groupby("peer")["epochs"].first().items())
     lines += [
         "",
-        f"The matrix products alone take {floor:.3g} µs at the {rate:.0f} GFLOP/s that {what} on large squares. Times",
-        "Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs measured:",
+        f"The matrix products alone take {digits(floor)} µs at the {rate:.0f} GFLOP/s that {what} on large squares.",
+        "Times Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs measured:",
         f"{epochs}.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def digits(microseconds: float) -> str:
+    return f"{microseconds:.0f}" if microseconds >= 100 else f"{microseconds:.3g}"
 
 
 def plot(growth: pd.DataFrame, device: str) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     for panel, axis in zip(figure.subplots(1, 3), ("seeds", "hidden", "batch")):
         rows = growth[growth["axis"] == axis]
-        panel.loglog(rows[axis], rows["microseconds"], "o-", color=COLOURS[0], label="Descent")
-        panel.loglog(rows[axis], rows["floor"], "--", color=COLOURS[3], label="matrix products at the machine's rate")
+        panel.plot(rows[axis], rows["microseconds"], "o-", color=COLOURS[0], label="Descent")
+        panel.plot(rows[axis], rows["floor"], "--", color=COLOURS[3], label="matrix products alone")
+        panel.set_xscale("log", base=2)
+        panel.set_yscale("log")
+        for scale in (panel.xaxis, panel.yaxis):
+            scale.set_major_formatter("{x:g}")
         panel.set_xlabel({"seeds": "seeds in a job", "hidden": "hidden units", "batch": "batch size"}[axis])
         panel.grid(alpha=0.3, which="both")
-    figure.axes[0].set_ylabel("µs an iteration and seed")
+    figure.axes[0].set(ylabel="µs an iteration and seed", yscale="linear", ylim=(0, None))
     figure.axes[0].legend()
     figure.suptitle(f"else: 5 seeds, 784-100-100-10, batch 128; {hardware(device)}", fontsize=10)
     return figure
@@ -220,7 +228,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
     parser.add_argument("--most-seeds", type=int, default=1024)
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE, or DATE-cuda")
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure anew (default: all)")
     arguments = parser.parse_args()
     device = arguments.device
     threads = arguments.threads or ([1, 2] if device == "cpu" else [1])
