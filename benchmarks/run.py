@@ -192,8 +192,8 @@ def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float, device: st
     lines += [
         "",
         f"The matrix products alone take {digits(floor)} µs at the {rate:.0f} GFLOP/s that {what} on large squares.",
-        "Times Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs measured:",
-        f"{epochs}.",
+        "Times Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs",
+        f"measured: {epochs}.",
     ]
     return "\n".join(lines) + "\n"
 
