@@ -81,7 +81,7 @@ def measure(peer: str, data: Path, threads: int, device: str, **options: int) ->
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     command = [sys.executable, HERE / "peers.py", peer, data, "--threads", str(threads), "--device", device, *words]
     run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if run.returncode or "no CUDA graph" in run.stdout:
+    if run.returncode or "without a CUDA graph" in run.stdout:
         raise SystemExit(f"{peer} failed:\n{run.stdout}\n{run.stderr}")
     return json.loads(run.stdout.splitlines()[-1])
 

@@ -1,8 +1,10 @@
 """What a CUDA graph needs of the training, as far as that shows without a GPU; and the graph where there is one."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
-from descent import optimizers, training
+from descent import cuda_graph, optimizers, training
 from descent.cuda_graph import recorded
 from descent.mnist import Split
 from descent.network import initialize, stack
@@ -27,7 +29,16 @@ VARIANTS = [
 EPOCHS = 4
 
 
-def run(device="cpu", implementation="custom", recipe=VARIANTS[0][1], shuffle=True, step=None, epochs=EPOCHS):
+def run(
+    device="cpu",
+    implementation="custom",
+    recipe=VARIANTS[0][1],
+    shuffle=True,
+    *,
+    step=None,
+    epochs=EPOCHS,
+    watch=None,
+):
     """Train two small networks; the metrics and the parameters."""
     generator = torch.Generator().manual_seed(0)
     images, labels = torch.rand(130, 784, generator=generator), torch.randint(10, (130,), generator=generator)
@@ -37,8 +48,9 @@ def run(device="cpu", implementation="custom", recipe=VARIANTS[0][1], shuffle=Tr
     )
     p = {name: tensor.to(device) for name, tensor in stack([initialize([6, 5], seed) for seed in (0, 1)]).items()}
     step = step or make_step(implementation, parameters=p.values(), **recipe)
-    metrics = train(p, step, *data, seeds=[0, 1], epochs=epochs, batch_size=16, evaluation_batch_size=16,
-                    shuffle=shuffle, drop_last=False)  # fmt: skip
+    with watch or nullcontext():
+        metrics = train(p, step, *data, seeds=[0, 1], epochs=epochs, batch_size=16, evaluation_batch_size=16,
+                        shuffle=shuffle, drop_last=False)  # fmt: skip
     return [*metrics[0], *metrics[1], *p.values()]
 
 
@@ -47,12 +59,21 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        self.operations = []
+        self.operations, self.before = [], {}
 
     def __torch_dispatch__(self, operation, types, arguments=(), keywords=None):
+        if operation._schema.is_mutable:
+            for x in tensors(arguments):
+                whole = torch.empty(0, dtype=x.dtype).set_(x.untyped_storage())
+                self.before.setdefault(whole.data_ptr(), (whole, whole.clone()))
         result = operation(*arguments, **(keywords or {}))
         self.operations.append((operation, arguments, keywords or {}, result))
         return result
+
+    @torch.inference_mode()
+    def undo(self):
+        for whole, before in self.before.values():
+            whole.copy_(before)
 
     @torch.inference_mode()
     def replay(self):
@@ -74,107 +95,174 @@ def tensors(nested):
             yield from tensors(entry)
 
 
-def replaying_on_the_cpu(work, memories):
-    """In place of ``recorded``: the first call records, which on a CPU also runs, and those after it replay."""
+def capture_on_the_cpu(work):
+    """In place of ``capture``: record, which a CPU cannot do without running, and take back what that changed."""
     recorder = Recorder()
+    with recorder:
+        work()
+    recorder.undo()
+    return recorder.replay
 
-    def run_or_replay():
-        if recorder.operations:
-            recorder.replay()
-        else:
-            with recorder:
-                work()
 
-    return run_or_replay
+@pytest.fixture
+def replays(monkeypatch):
+    """Have the CPU stand for a GPU in all but the capture itself; the list of replays."""
+    replays = []
+
+    def capture(work):
+        replay = capture_on_the_cpu(work)
+        return lambda: replays.append(replay())
+
+    monkeypatch.setattr(cuda_graph, "capture", capture)
+    monkeypatch.setattr(cuda_graph, "is_on_gpu", lambda value: isinstance(value, torch.Tensor))
+    return replays
+
+
+@pytest.fixture
+def counts_in_tensors(monkeypatch):
+    """Have Adam count as it does on a GPU."""
+    monkeypatch.setattr(optimizers, "zero", lambda w: torch.zeros((), dtype=torch.float64))
+
+
+def run_as_it_is(*arguments, **keywords):
+    """``run``, with no epoch recorded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "recorded", lambda work, states: work)
+        return run(*arguments, **keywords)
+
+
+def assert_same(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        assert torch.equal(a, b)
 
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(("implementation", "recipe"), VARIANTS, ids=str)
 def test_epochs_replayed_operation_by_operation_train_as_those_that_python_runs(
-    implementation, recipe, shuffle, monkeypatch
+    implementation, recipe, shuffle, counts_in_tensors, replays
 ):
-    monkeypatch.setattr(optimizers, "zero", lambda w: torch.zeros((), dtype=torch.float64))  # as on a GPU
-    expected = run(implementation=implementation, recipe=recipe, shuffle=shuffle)
-    monkeypatch.setattr(training, "recorded", replaying_on_the_cpu)
-    found = run(implementation=implementation, recipe=recipe, shuffle=shuffle)
-    for a, b in zip(found, expected, strict=True):
-        assert torch.equal(a, b)
+    expected = run_as_it_is(implementation=implementation, recipe=recipe, shuffle=shuffle)
+    assert_same(run(implementation=implementation, recipe=recipe, shuffle=shuffle), expected)
+    assert len(replays) == EPOCHS - 1
 
 
-def test_a_count_in_python_would_be_replayed_as_it_was(monkeypatch):
-    adam = {"optimizer": "adam", "lr": 0.001}
-    expected = run(recipe=adam)
-    monkeypatch.setattr(training, "recorded", replaying_on_the_cpu)
-    assert not torch.allclose(run(recipe=adam)[0], expected[0])
+def test_an_epoch_of_very_many_minibatches_is_not_recorded(replays, monkeypatch):
+    monkeypatch.setattr(training, "MOST_RECORDED", 7)  # 7 to train on, and more to evaluate
+    run()
+    assert not replays
 
 
-def test_counting_in_a_tensor_changes_nothing_but_rounding(monkeypatch):
-    for optimizer in ("adam", "adamw"):
-        counted = run(recipe={"optimizer": optimizer, "lr": 0.001})
-        with monkeypatch.context() as patch:
-            patch.setattr(optimizers, "zero", lambda w: torch.zeros((), dtype=torch.float64))
-            in_a_tensor = run(recipe={"optimizer": optimizer, "lr": 0.001})
-        for a, b in zip(in_a_tensor, counted, strict=True):
-            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+@torch.no_grad()
+def rebinding(w, g, state, *, lr, momentum):
+    """SGD with momentum as a student might write it: a new v in place of the old one."""
+    state["v"] = momentum * state.get("v", 0) + g
+    w -= lr * state["v"]
 
 
-@pytest.mark.parametrize("memory", [{"t": 3}, {"v": torch.zeros(2)}], ids=["a count in Python", "on the CPU"])
-def test_work_that_keeps_anything_beside_the_gpu_is_left_as_it_is(memory):
+@torch.no_grad()
+def counting(w, g, state, *, lr, momentum):
+    """SGD with a learning rate that falls with the iteration, which Python counts."""
+    state["t"] = state.get("t", 0) + 1
+    w -= lr / state["t"] * g
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [(rebinding, "is not changed in place"), (counting, "that is no tensor on the GPU")],
+    ids=["rebinding", "counting"],
+)
+def test_a_rule_that_cannot_be_replayed_runs_as_it_is_and_is_told(rule, reason, replays, monkeypatch, capsys):
+    monkeypatch.setitem(optimizers.OPTIMIZERS, "mine", optimizers.Optimizer(rule))
+    recipe = {"optimizer": "mine", "lr": 0.1, "momentum": 0.9}
+    expected = run_as_it_is(recipe=recipe)
+    assert_same(run(recipe=recipe), expected)
+    assert not replays
+    told = capsys.readouterr().out
+    assert "without a CUDA graph, which is slower" in told
+    assert reason in told
+
+
+def test_what_waits_for_the_gpu_runs_as_it_is_and_is_told(replays, monkeypatch, capsys):
+    def capture(work):
+        with Recorder() as recorder:
+            work()
+        recorder.undo()
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(cuda_graph, "capture", capture)
+    momentum = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}
+    assert_same(run(recipe=momentum), run_as_it_is(recipe=momentum))
+    assert "without a CUDA graph, which is slower: operation not permitted" in capsys.readouterr().out
+
+
+def test_on_a_cpu_nothing_is_recorded_or_said(capsys):
     def work():
         raise AssertionError("recorded")
 
-    assert recorded(work, [{}, memory]) is work
+    assert recorded(work, [{"W0": torch.zeros(2)}, {"t": 3}]) is work
+    assert not capsys.readouterr().out
 
 
-@pytest.mark.parametrize("shuffle", [False, True])
+def test_counting_in_a_tensor_changes_nothing_but_rounding(request):
+    recipes = [{"optimizer": optimizer, "lr": 0.001} for optimizer in ("adam", "adamw")]
+    counted = [run(recipe=recipe) for recipe in recipes]
+    request.getfixturevalue("counts_in_tensors")
+    for recipe, expected in zip(recipes, counted):
+        for a, b in zip(run(recipe=recipe), expected, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+
+
+class OnTheGpu(TorchDispatchMode):
+    """Refuses what takes data from a GPU or to it."""
+
+    def __torch_dispatch__(self, operation, types, arguments=(), keywords=None):
+        result = operation(*arguments, **(keywords or {}))
+        devices = {x.device.type for x in tensors((arguments, tuple((keywords or {}).values()), result)) if x.dim()}
+        if len(devices) > 1:
+            raise AssertionError(f"{operation} crosses from one device to another")
+        return result
+
+
 @pytest.mark.parametrize(("implementation", "recipe"), VARIANTS, ids=str)
-def test_an_epoch_on_a_gpu_waits_for_none_of_its_results(implementation, recipe, shuffle):
+def test_an_epoch_on_a_gpu_waits_for_none_of_its_results(implementation, recipe):
     with FakeTensorMode(allow_non_fake_inputs=True):  # tensors without data: whatever asks for a number raises
-        run("cuda", implementation, recipe, shuffle, epochs=1)
+        run("cuda", implementation, recipe, shuffle=False, epochs=1, watch=OnTheGpu())
 
 
-def test_what_waits_for_a_result_is_found():
-    def step():
-        if p["W0"].isnan().any():
-            raise AssertionError
+@pytest.mark.parametrize(
+    ("wait", "error"),
+    [(lambda w: bool(w.isnan().any()), DataDependentOutputException), (lambda w: w.cpu(), AssertionError)],
+    ids=["a number", "a copy"],
+)
+def test_what_waits_for_a_result_is_found(wait, error):
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        w = torch.zeros(2, device="cuda")
+        with pytest.raises(error):
+            run("cuda", step=lambda: wait(w), shuffle=False, epochs=1, watch=OnTheGpu())
 
-    with FakeTensorMode(allow_non_fake_inputs=True), pytest.raises(DataDependentOutputException):
-        p = {"W0": torch.zeros(2, device="cuda")}
-        run("cuda", step=step, epochs=1)
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@needs_gpu
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize(("implementation", "recipe"), VARIANTS, ids=str)
-def test_on_a_gpu_a_graph_trains_to_the_same_bytes(implementation, recipe, shuffle, monkeypatch, capfd):
-    recordings = []
-
-    def record(work, memories):
-        recordings.append(recorded(work, memories))
-        assert recordings[-1] is not work, capfd.readouterr().out
-        return recordings[-1]
-
-    monkeypatch.setattr(training, "recorded", lambda work, memories: work)
-    expected = run("cuda", implementation, recipe, shuffle)
-    monkeypatch.setattr(training, "recorded", record)
-    found = run("cuda", implementation, recipe, shuffle)
-    assert len(recordings) == 1
-    for a, b in zip(found, expected, strict=True):
-        assert torch.equal(a, b)
+def test_on_a_gpu_a_graph_trains_to_the_same_bytes(implementation, recipe, shuffle, capsys):
+    expected = run_as_it_is("cuda", implementation, recipe, shuffle)
+    assert_same(run("cuda", implementation, recipe, shuffle), expected)
+    assert "without a CUDA graph" not in capsys.readouterr().out
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_on_a_gpu_what_cannot_be_recorded_runs_as_it_is(monkeypatch, capfd):
-    make = training.gradients
+@needs_gpu
+def test_on_a_gpu_what_waits_runs_as_it_is_and_is_told(monkeypatch, capsys):
+    find = training.gradients
 
     def waiting(*arguments):
-        found = make(*arguments)
-        assert not found["W0"].isnan().any()  # waits for the GPU
+        found = find(*arguments)
+        assert not found["W0"].isnan().any()
         return found
 
-    expected = run("cuda")
     monkeypatch.setattr(training, "gradients", waiting)
-    found = run("cuda")
-    assert "no CUDA graph could be recorded" in capfd.readouterr().out
-    for a, b in zip(found, expected, strict=True):
-        assert torch.equal(a, b)
+    momentum = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}
+    assert_same(run("cuda", recipe=momentum), run_as_it_is("cuda", recipe=momentum))
+    assert "without a CUDA graph, which is slower" in capsys.readouterr().out

@@ -117,6 +117,6 @@ def test_on_a_gpu_two_processes_train_to_the_same_bytes(real_mnist, tmp_path):
              "--evaluation", tmp_path / run / "evaluation.csv",
              "--parameters", tmp_path / run / "parameters.safetensors",
              "--run", tmp_path / run / "run.json")  # fmt: skip
-        assert "no CUDA graph" not in trained.stdout
+        assert "without a CUDA graph" not in trained.stdout
     for file in ("training.csv", "evaluation.csv", "parameters.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

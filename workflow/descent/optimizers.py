@@ -3,8 +3,8 @@
 The symbols are the lab's: w a parameter, g = ∇_w CE(f(w, X), Y) its gradient on a minibatch,
 α the learning rate (``lr``), μ the momentum, v the velocity; and λ is the weight decay. A rule updates
 one parameter of any shape in place, element by element, so it serves a stack of networks as it serves
-one. What a rule remembers between iterations it keeps in ``state``, which is empty before the first. (A GPU
-is faster where that is in tensors beside w: ``cuda_graph.py`` says why.)
+one. What a rule remembers between iterations it keeps in ``state``, which is empty before the first. (Only if
+that is in tensors beside w, and changed in place, ``v.mul_(μ)``, can a GPU replay it: ``cuda_graph.py``.)
 
 A hyperparameter is a number, or where the networks of a stack are to differ in it, a tensor with one number for each
 of them, [runs, 1, ...].
@@ -166,6 +166,16 @@ def add_quotient_(x: Tensor, a: Number, y: Tensor, z: Tensor) -> Tensor:
     return x.addcdiv_(a * y, z) if isinstance(a, Tensor) else x.addcdiv_(y, z, value=a)
 
 
+class Step(NamedTuple):
+    """What takes one step down the gradients when it is called, and what it remembers, a dictionary a parameter."""
+
+    take: Callable[[], None]
+    states: Iterable[State]
+
+    def __call__(self) -> None:
+        self.take()
+
+
 class Optimizer(NamedTuple):
     """An optimizer from scratch, and the class of PyTorch that takes the same hyperparameters by the same names."""
 
@@ -183,15 +193,12 @@ OPTIMIZERS = {
 }
 
 
-def make_step(
-    implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: Any
-) -> Callable[[], None]:
-    """Return the function that takes one step down the gradients and clears them.
+def make_step(implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: Any) -> Step:
+    """Return what takes one step down the gradients and clears them.
 
     ``implementation`` is ``custom`` or ``torch``, ``optimizer`` a key of ``OPTIMIZERS``. The step
-    reads the ``.grad`` of every parameter, where ``backward()`` would leave it; its attribute ``states`` has what it
-    remembers, a dictionary for each parameter. For ``custom`` a hyperparameter may be a tensor [runs], where each
-    parameter is a stack of as many networks.
+    reads the ``.grad`` of every parameter, where ``backward()`` would leave it. For ``custom`` a hyperparameter may be
+    a tensor [runs], where each parameter is a stack of as many networks.
     """
     parameters = list(parameters)
     if implementation == "torch":
@@ -201,8 +208,7 @@ def make_step(
             torch_optimizer.step()
             torch_optimizer.zero_grad()
 
-        step.states = torch_optimizer.state.values()
-        return step
+        return Step(step, torch_optimizer.state.values())
 
     rule = OPTIMIZERS[optimizer].custom
     states = [{} for _ in parameters]
@@ -216,8 +222,7 @@ def make_step(
             rule(w, w.grad, state, **its_hyperparameters)
             w.grad = None
 
-    step.states = states
-    return step
+    return Step(step, states)
 
 
 def beside(w: Tensor, hyperparameter: Any) -> Any:

@@ -11,8 +11,9 @@ from descent.cuda_graph import recorded
 from descent.evaluation import accuracy, cross_entropy, evaluate
 from descent.mnist import Split
 from descent.network import CLASSES, Parameters, activations
+from descent.optimizers import Step
 
-MOST_RECORDED = 2000  # minibatches in a CUDA graph, which holds each of their fifty or so operations
+MOST_RECORDED = 2000  # minibatches in a CUDA graph, of 50 to 100 operations each: a guess, until a GPU was asked
 
 
 class Metrics(NamedTuple):
@@ -48,7 +49,7 @@ def permutations(seeds: list[int], images: int) -> Iterator[torch.Tensor]:
 @torch.inference_mode()  # the gradients are written out: autograd need not watch, which saves a fifteenth of the time
 def train(
     parameters: Parameters,
-    step: Callable[[], None],
+    step: Step,
     train_split: Split,
     test_split: Split,
     *,
@@ -97,8 +98,8 @@ def train(
     for epoch in range(epochs):
         if shuffle:
             order.copy_(next(orders))
-        if epoch == 1 and len(batches) <= MOST_RECORDED:  # the first epoch has set everything up
-            run_epoch = recorded(run_epoch, [parameters, *step.states])
+        if epoch == 1 and len(batches) + len(test_split.labels) // evaluation_batch_size <= MOST_RECORDED:
+            run_epoch = recorded(run_epoch, [parameters, *step.states])  # the first epoch has set everything up
         run_epoch()
         start, stop = epoch * len(batches), (epoch + 1) * len(batches)
         training.record(slice(start, stop), *epoch_training)

@@ -3,9 +3,9 @@
 A step ends when the Snakemake that started it does, however that came to its end; the rules name its process in
 DESCENT_SNAKEMAKE. On SIGTERM a step leaves no half file.
 
-PyTorch brings 190,000 Python objects, through which Python's garbage collector would look again and again while they
-are imported, and one by one at the end: of a short step that was a quarter. So it looks less often, and steps that
-import PyTorch end with ``leave``.
+Importing PyTorch makes 190,000 objects. The garbage collector would scan them again and again during the import, and
+the interpreter take them apart one by one at the end. So it scans less often, and steps that import PyTorch end with
+``leave``.
 """
 
 import gc

@@ -16,7 +16,7 @@ from descent import mnist
 from descent.devices import keep_memory, take_gpu
 from descent.files import write_csv, written_whole
 from descent.network import Parameters
-from descent.optimizers import OPTIMIZERS, make_step
+from descent.optimizers import OPTIMIZERS, Step, make_step
 from descent.steps import leave
 from descent.training import Metrics, minibatches, train
 
@@ -94,7 +94,7 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def train_as_told(
-    arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]
+    arguments: argparse.Namespace, parameters: Parameters, step: Step, seeds: list[int]
 ) -> tuple[Metrics, Metrics]:
     """Load MNIST and train, with a line an epoch that names the results' folder; what ``training.train`` returns."""
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
