@@ -2,8 +2,8 @@
 
 Every measurement is a process of its own, pinned to its cores, with the same threads for all; the peers alternate,
 so that a machine that slows down slows all of them. What is told is the median, with the least and the most.
-Writes measurements.csv (all peers), in_turn.csv (Descent and JAX), growth.csv, each when it is measured, and growth.svg
-and table.md of those into benchmarks/results/DATE/.
+Writes setting.csv (on what), measurements.csv (all peers), in_turn.csv (Descent and JAX) and growth.csv, each when it
+is measured, and growth.svg and table.md of those into benchmarks/results/DATE/.
 """
 
 import argparse
@@ -40,13 +40,13 @@ PLANS = {
         ("torch_compile", 1, 2),
         ("eager", 1, 2),
         ("numpy_by_hand", 1, 2),
-        ("lab_loop", 1, 1),
+        ("lab_loop", 1, 2),
     ],
     "cuda": [
         *((peer, seeds, 20) for seeds in (1, 5, 64, 1024) for peer in ("descent", "jax_scan")),
         ("torch_compile", 1, 20),
         ("eager", 1, 20),
-        ("lab_loop", 1, 1),
+        ("lab_loop", 1, 2),
     ],
 }
 # What a peer needs beside what Descent needs.
@@ -54,7 +54,7 @@ NEEDS = {
     "cpu": {"jax_scan": "jax", "lab_loop": "torchvision"},
     "cuda": {"jax_scan": "jax_cuda13_plugin", "lab_loop": "torchvision"},
 }
-PARTS = ["measurements", "in_turn", "growth"]
+PARTS = ["setting", "measurements", "in_turn", "growth"]
 HIDDEN = [100, 100]
 ITERATIONS = 468  # an epoch, at batch size 128
 
@@ -71,7 +71,7 @@ def write_data(folder: Path, hidden: list[int], seeds: int) -> None:
 
 
 def measure(peer: str, data: Path, threads: int, device: str, **options: int) -> dict:
-    """Run one measurement in a process of its own; what it printed, and the most memory that it had, in GB."""
+    """Run one measurement in a process of its own; what it printed."""
     environment = os.environ | {
         name: str(threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     }
@@ -99,9 +99,23 @@ def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame
             microseconds = result["seconds"] / (ITERATIONS * epochs * seeds) * 1e6
             rows.append(
                 {"peer": peer, "device": device, "threads": threads, "repeat": repeat, "seeds": seeds, "epochs": epochs}
-                | {"microseconds": microseconds, "accuracy": np.mean(result["accuracies"])}
+                | {
+                    "microseconds": microseconds,
+                    "memory": result["memory"],
+                    "accuracy_of_seed_0": result["accuracies"][0],
+                }
             )
+            check(rows)
     return pd.DataFrame(rows)
+
+
+def check(rows: list[dict]) -> None:
+    """Raise SystemExit if a peer's seed 0 does not learn what it learns in Descent in as many epochs."""
+    its = rows[-1]
+    for ours in rows:
+        is_comparable = ours["peer"] == "descent" and ours["epochs"] == its["epochs"]
+        if is_comparable and abs(ours["accuracy_of_seed_0"] - its["accuracy_of_seed_0"]) > 0.005:
+            raise SystemExit(f"{its['peer']} trains otherwise than Descent: {its}\n{ours}")
 
 
 def is_installed(package: str) -> bool:
@@ -109,20 +123,20 @@ def is_installed(package: str) -> bool:
 
 
 def in_turn(data: Path, repeats: int, epochs: int, device: str) -> pd.DataFrame:
-    """Descent and JAX in turn on the job of the default run: five seeds, all its epochs, one thread."""
+    """Descent and JAX in turn, each first every other time, on the default run's job: five seeds, one thread."""
     rows = []
     for repeat in range(repeats):
-        for peer in ("descent", "jax_scan"):
+        for peer in ("descent", "jax_scan") if repeat % 2 == 0 else ("jax_scan", "descent"):
             if is_installed(NEEDS[device].get(peer, "torch")):
                 result = measure(peer, data, 1, device, seeds=5, epochs=epochs)
                 rows.append({"peer": peer, "repeat": repeat, "epochs": epochs, "seconds": result["seconds"]})
     return pd.DataFrame(rows)
 
 
-def scale(folder: Path, most_seeds: int, device: str, rate: float) -> pd.DataFrame:
-    """How the cost of an iteration and seed grows with seeds, hidden sizes and batch; beside the floor.
+def grow(folder: Path, most_seeds: int, device: str) -> pd.DataFrame:
+    """How the cost of an iteration and seed grows with seeds, hidden sizes and batch, once each; beside the floor.
 
-    A CPU's rate is measured anew beside each, as other work may slow both down.
+    The rate of the floor is measured anew beside each, as other work may slow both down.
     """
     points = [("seeds", {"seeds": n}) for n in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1024) if n <= most_seeds]
     points += [("hidden", {"hidden": n}) for n in (50, 100, 200, 400, 800, 1600)]
@@ -136,8 +150,7 @@ def scale(folder: Path, most_seeds: int, device: str, rate: float) -> pd.DataFra
         epochs = 1 if device == "cpu" else 20
         options = {"seeds": setting["seeds"], "batch": setting["batch"], "images": images, "epochs": epochs}
         result = measure("descent", folder, 1, device, **options)
-        if device == "cpu":
-            rate = measure("matrix_rate", folder, 1, device)["rate"]
+        rate = measure("matrix_rate", folder, 1, device)["rate"]
         rows.append(
             {"axis": axis, **setting}
             | {"microseconds": result["seconds"] / iterations / epochs / setting["seeds"] * 1e6}
@@ -152,8 +165,18 @@ def operations(hidden: int, batch: int) -> float:
     return 2 * batch * (2 * first + 3 * rest)
 
 
-def hardware(device: str) -> str:
-    return f"{device_name(torch.device(device))}, {os.cpu_count()} cores seen"
+def describe(data: Path, device: str) -> pd.DataFrame:
+    """One row: when and on what this is measured, with which versions and which commit, and the matrix rate."""
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True)
+    row = {
+        "date": str(date.today()),
+        "hardware": f"{device_name(torch.device(device))}, {os.cpu_count()} cores seen",
+        "versions": versions(),
+        "commit": commit.stdout.strip(),
+        "command": " ".join(map(str, ["benchmarks/run.py", *sys.argv[1:]])),
+        "gflops": measure("matrix_rate", data, 1, device)["rate"],
+    }
+    return pd.DataFrame([row])
 
 
 def versions() -> str:
@@ -166,34 +189,39 @@ def versions() -> str:
     return ", ".join([*found, f"Python {platform.python_version()}"])
 
 
-def table(comparison: pd.DataFrame, turns: pd.DataFrame, rate: float, device: str) -> str:
+def table(comparison: pd.DataFrame, turns: pd.DataFrame, setting: dict) -> str:
     """The Markdown table, ratios to Descent first."""
-    lines = [f"{date.today()}, {hardware(device)}; {versions()}.", ""]
-    seconds = turns.groupby("peer")["seconds"].median()
+    lines = [f"{setting['date']}, {setting['hardware']}; {setting['versions']}; commit {setting['commit']}.", ""]
+    seconds = turns.pivot(index="repeat", columns="peer", values="seconds")
     if "jax_scan" in seconds:
+        ratio, medians = seconds["descent"] / seconds["jax_scan"], seconds.median()
         lines += [
-            f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes "
-            f"**{seconds['descent'] / seconds['jax_scan']:.2f} times** what JAX takes "
-            f"({seconds['descent']:.3g} s and {seconds['jax_scan']:.3g} s, medians of {turns['repeat'].max() + 1}).",
+            f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes **{ratio.median():.2f} times**",
+            f"what JAX takes (median of {len(ratio)} pairs in turn, {ratio.min():.2f} to {ratio.max():.2f}; medians "
+            f"{medians['descent']:.3g} s and {medians['jax_scan']:.3g} s).",
             "",
         ]
-    lines += ["| | threads | seeds | times Descent | µs an iteration and seed (least to most) | test accuracy, % |"]
-    lines += ["| --- | --: | --: | --: | --: | --: |"]
+    lines += [
+        "| | threads | seeds | times Descent | µs an iteration and seed (least to most) | memory, MB | accuracy, % |"
+    ]
+    lines += ["| --- | --: | --: | --: | --: | --: | --: |"]
     medians = comparison.groupby(["threads", "peer", "seeds"], sort=False)["microseconds"].median()
     for (threads, peer, seeds), rows in comparison.groupby(["threads", "peer", "seeds"], sort=False):
         ours = medians[threads, "descent"]
         median, microseconds = medians[threads, peer, seeds], rows["microseconds"]
         lines.append(
             f"| {peer} | {threads} | {seeds} | {median / ours.get(seeds, ours.iloc[0]):.2f} | {digits(median)} "
-            f"({digits(microseconds.min())} to {digits(microseconds.max())}) | {rows['accuracy'].mean():.2%} |"
+            f"({digits(microseconds.min())} to {digits(microseconds.max())}) | {rows['memory'].max():.0f} "
+            f"| {rows['accuracy_of_seed_0'].mean():.2%} |"
         )
-    floor, what = operations(100, 128) / rate / 1e3, "one core reaches" if device == "cpu" else "the GPU reaches"
+    floor = operations(100, 128) / setting["gflops"] / 1e3
     epochs = ", ".join(f"{n} of {peer}" for peer, n in comparison.groupby("peer")["epochs"].first().items())
     lines += [
         "",
-        f"The matrix products alone take {digits(floor)} µs at the {rate:.0f} GFLOP/s that {what} on large squares.",
-        "Times Descent: at the same number of seeds, or at Descent's first. Accuracies are those after the epochs",
-        f"measured: {epochs}.",
+        f"At the {setting['gflops']:.0f} GFLOP/s that large squares reach here, the matrix products alone would take",
+        f"{digits(floor)} µs. Times Descent: at the same number of seeds, or at Descent's first; the peers that train",
+        "one seed would train more one after another. Accuracy is that of seed 0 on the test set after the epochs",
+        f"measured: {epochs}. Descent and JAX test all seeds after each epoch within their time, the others do not.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -202,7 +230,7 @@ def digits(microseconds: float) -> str:
     return f"{microseconds:.0f}" if microseconds >= 100 else f"{microseconds:.3g}"
 
 
-def plot(growth: pd.DataFrame, device: str) -> Figure:
+def plot(growth: pd.DataFrame, hardware: str) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     for panel, axis in zip(figure.subplots(1, 3), ("seeds", "hidden", "batch")):
         rows = growth[growth["axis"] == axis]
@@ -210,13 +238,13 @@ def plot(growth: pd.DataFrame, device: str) -> Figure:
         panel.plot(rows[axis], rows["floor"], "--", color=COLOURS[3], label="matrix products alone")
         panel.set_xscale("log", base=2)
         panel.set_yscale("log")
-        for scale in (panel.xaxis, panel.yaxis):
-            scale.set_major_formatter("{x:g}")
+        panel.xaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_major_formatter("{x:g}")
         panel.set_xlabel({"seeds": "seeds in a job", "hidden": "hidden units", "batch": "batch size"}[axis])
         panel.grid(alpha=0.3, which="both")
     figure.axes[0].set(ylabel="µs an iteration and seed", yscale="linear", ylim=(0, None))
     figure.axes[0].legend()
-    figure.suptitle(f"else: 5 seeds, 784-100-100-10, batch 128; {hardware(device)}", fontsize=10)
+    figure.suptitle(f"else: 5 seeds, 784-100-100-10, batch 128; {hardware}", fontsize=10)
     return figure
 
 
@@ -238,20 +266,25 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         data = Path(folder)
         write_data(data, HIDDEN, max(seeds for _, seeds, _ in PLANS[device]))
-        rate = measure("matrix_rate", data, 1, device)["rate"]
         parts = {
+            "setting": lambda: describe(data, device),
             "measurements": lambda: pd.concat([compare(data, arguments.repeats, n, device) for n in threads]),
             "in_turn": lambda: in_turn(data, arguments.repeats, arguments.epochs, device),
-            "growth": lambda: scale(data, arguments.most_seeds, device, rate),
+            "growth": lambda: grow(data, arguments.most_seeds, device),
         }
         for part in arguments.parts:
             parts[part]().to_csv(output / f"{part}.csv", index=False, float_format="%.4g")
 
-    comparison, turns, growth = (pd.read_csv(file) if (file := output / f"{p}.csv").exists() else None for p in PARTS)
-    if growth is not None:
-        plot(growth, device).savefig(output / "growth.svg", metadata={"Date": None})
-    if comparison is not None and turns is not None:
-        text = table(comparison, turns, rate, device)
+    found = {
+        part: pd.read_csv(output / f"{part}.csv", dtype={"commit": str})
+        for part in PARTS
+        if (output / f"{part}.csv").exists()
+    }
+    if {"setting", "growth"} <= found.keys():
+        setting = found["setting"].iloc[0]
+        plot(found["growth"], setting["hardware"]).savefig(output / "growth.svg", metadata={"Date": None})
+    if {"setting", "measurements", "in_turn"} <= found.keys():
+        text = table(found["measurements"], found["in_turn"], found["setting"].iloc[0])
         (output / "table.md").write_text(text)
         print(text)
 
