@@ -3,8 +3,8 @@
 ``python benchmarks/peers.py PEER DATA --epochs N ...`` trains the lab's network with momentum SGD on a CPU or a GPU and
 prints a line of JSON: the seconds that the training took, without imports, loading and compilation (but with Descent's
 recording of a CUDA graph), the most memory that the process had, in MB, and the test accuracies of the first sixteen
-seeds. DATA is a folder that run.py wrote: images, labels and initial parameters as .npy
-files, so every peer starts alike.
+seeds. DATA is a folder that run.py wrote: images, labels and initial parameters as .npy files, so every peer starts
+alike.
 """
 
 import argparse

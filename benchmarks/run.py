@@ -89,9 +89,9 @@ def measure(peer: str, data: Path, threads: int, device: str, **options: int) ->
 def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame:
     """Every peer that is installed, repeats times, alternating: a row a measurement."""
     for peer, package in NEEDS[device].items():
-        if not is_installed(package):
+        if not is_installed(peer, device):
             print(f"{peer} is left out: {package} is not installed")
-    plan = [entry for entry in PLANS[device] if is_installed(NEEDS[device].get(entry[0], "torch"))]
+    plan = [entry for entry in PLANS[device] if is_installed(entry[0], device)]
     rows = []
     for repeat in range(repeats):
         for peer, seeds, epochs in tqdm(plan, desc=f"{threads} threads, {repeat + 1}/{repeats}"):
@@ -118,8 +118,9 @@ def check(rows: list[dict]) -> None:
             raise SystemExit(f"{its['peer']} trains otherwise than Descent: {its}\n{ours}")
 
 
-def is_installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None
+def is_installed(peer: str, device: str) -> bool:
+    """Whether what a peer needs is there."""
+    return peer not in NEEDS[device] or importlib.util.find_spec(NEEDS[device][peer]) is not None
 
 
 def in_turn(data: Path, repeats: int, epochs: int, device: str) -> pd.DataFrame:
@@ -127,7 +128,7 @@ def in_turn(data: Path, repeats: int, epochs: int, device: str) -> pd.DataFrame:
     rows = []
     for repeat in range(repeats):
         for peer in ("descent", "jax_scan") if repeat % 2 == 0 else ("jax_scan", "descent"):
-            if is_installed(NEEDS[device].get(peer, "torch")):
+            if is_installed(peer, device):
                 result = measure(peer, data, 1, device, seeds=5, epochs=epochs)
                 rows.append({"peer": peer, "repeat": repeat, "epochs": epochs, "seconds": result["seconds"]})
     return pd.DataFrame(rows)

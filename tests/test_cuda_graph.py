@@ -127,7 +127,7 @@ def counts_in_tensors(monkeypatch):
 def run_as_it_is(*arguments, **keywords):
     """``run``, with no epoch recorded."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "recorded", lambda work, states: work)
+        patch.setattr(training, "recorded", lambda work, *_: work)
         return run(*arguments, **keywords)
 
 
@@ -146,10 +146,12 @@ def test_epochs_replayed_operation_by_operation_train_as_those_that_python_runs(
     assert len(replays) == EPOCHS - 1
 
 
-def test_an_epoch_of_very_many_minibatches_is_not_recorded(replays, monkeypatch):
-    monkeypatch.setattr(training, "MOST_RECORDED", 7)  # 7 to train on, and more to evaluate
+@pytest.mark.parametrize(("most", "replayed"), [(7, 0), (8, EPOCHS - 1)])  # 7 to train on, and 1 to evaluate
+def test_an_epoch_of_very_many_minibatches_is_not_recorded_and_is_told(most, replayed, replays, monkeypatch, capsys):
+    monkeypatch.setattr(cuda_graph, "MOST_MINIBATCHES", most)
     run()
-    assert not replays
+    assert len(replays) == replayed
+    assert ("8 minibatches an epoch are more than the 7" in capsys.readouterr().out) == (replayed == 0)
 
 
 @torch.no_grad()
@@ -184,9 +186,7 @@ def test_a_rule_that_cannot_be_replayed_runs_as_it_is_and_is_told(rule, reason, 
 
 def test_what_waits_for_the_gpu_runs_as_it_is_and_is_told(replays, monkeypatch, capsys):
     def capture(work):
-        with Recorder() as recorder:
-            work()
-        recorder.undo()
+        capture_on_the_cpu(work)
         raise RuntimeError("operation not permitted when stream is capturing")
 
     monkeypatch.setattr(cuda_graph, "capture", capture)
@@ -199,7 +199,7 @@ def test_on_a_cpu_nothing_is_recorded_or_said(capsys):
     def work():
         raise AssertionError("recorded")
 
-    assert recorded(work, [{"W0": torch.zeros(2)}, {"t": 3}]) is work
+    assert recorded(work, [{"W0": torch.zeros(2)}, {"t": 3}], 1) is work
     assert not capsys.readouterr().out
 
 

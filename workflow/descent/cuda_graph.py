@@ -5,15 +5,17 @@ from typing import Any
 
 import torch
 
+MOST_MINIBATCHES = 2000  # minibatches in a graph, of 50 to 100 operations each: a guess, until a GPU was asked
 
-def recorded(work: Callable[[], None], states: Iterable[dict[str, Any]]) -> Callable[[], None]:
+
+def recorded(work: Callable[[], None], states: Iterable[dict[str, Any]], minibatches: int) -> Callable[[], None]:
     """Record ``work`` as a CUDA graph, and return the function that replays it.
 
     A replay does on the GPU what ``work`` did when it was recorded, in the same memory, and runs none of its Python
     code. So what changes from one call to the next must be in tensors on the GPU, and be changed in place. ``states``
-    are what ``work`` keeps from call to call: if they show that it does otherwise, or if it waits for the GPU, it is
-    returned as it is, with a line that says why; and on a CPU, without. ``work`` must have run before, so that
-    what its first call sets up is there; recording changes nothing.
+    are what ``work`` keeps from call to call: if they show that it does otherwise, or if it waits for the GPU or has
+    very many ``minibatches``, it is returned as it is, with a line that says why; and on a CPU, without. ``work`` must
+    have run before, so that what its first call sets up is there; recording changes nothing.
 
     As in https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
     """
@@ -22,7 +24,9 @@ def recorded(work: Callable[[], None], states: Iterable[dict[str, Any]]) -> Call
     on_gpu = [is_on_gpu(value) for state in states for value in state.values() if value is not None]
     if not any(on_gpu):
         return work
-    if not all(on_gpu):
+    if minibatches > MOST_MINIBATCHES:
+        reason = f"{minibatches} minibatches an epoch are more than the {MOST_MINIBATCHES} that are recorded"
+    elif not all(on_gpu):
         reason = "something is kept from one iteration to the next that is no tensor on the GPU"
     else:
         try:

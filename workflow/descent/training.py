@@ -13,8 +13,6 @@ from descent.mnist import Split
 from descent.network import CLASSES, Parameters, activations
 from descent.optimizers import Step
 
-MOST_RECORDED = 2000  # minibatches in a CUDA graph, of 50 to 100 operations each: a guess, until a GPU was asked
-
 
 class Metrics(NamedTuple):
     """Loss (mean cross entropy, nats) and accuracy (a fraction), each [time, seeds]."""
@@ -98,8 +96,9 @@ def train(
     for epoch in range(epochs):
         if shuffle:
             order.copy_(next(orders))
-        if epoch == 1 and len(batches) + len(test_split.labels) // evaluation_batch_size <= MOST_RECORDED:
-            run_epoch = recorded(run_epoch, [parameters, *step.states])  # the first epoch has set everything up
+        if epoch == 1:  # the first has set everything up
+            tests = len(test_split.labels) // evaluation_batch_size
+            run_epoch = recorded(run_epoch, [parameters, *step.states], len(batches) + tests)
         run_epoch()
         start, stop = epoch * len(batches), (epoch + 1) * len(batches)
         training.record(slice(start, stop), *epoch_training)

@@ -5,12 +5,16 @@
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: () => colour("--ink"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") } };
 
-  const logarithmic = { distr: 3, range: (u, least, most) => [least / 1.2, most * 1.2] }; // uPlot's own are whole decades
+  // From one digit, at which uPlot's ticks start, to just above; its own range is of whole decades.
+  function range(u, least, most) {
+    if (most == null) return [null, null];
+    const unit = 10 ** Math.floor(Math.log10(least));
+    return [Math.floor(least / unit) * unit, most * 1.2];
+  }
+  const logarithmic = { distr: 3, range };
 
   function chart(place, curves, metric, group) {
     const number = metric === "loss" ? (v) => v.toPrecision(3) : (v) => (100 * v).toFixed(2) + " %";
-    // One digit: a logarithmic axis also has a tick at its lower end, wherever that is.
-    const tick = metric === "loss" ? (v) => (+v.toPrecision(1) === +v.toPrecision(6) ? String(+v.toPrecision(1)) : "") : (v) => Math.round(100 * v) + " %";
     const show = (u, v) => (v == null ? "–" : number(v));
     // One standard deviation on both sides of each curve that is shown, beneath the curves.
     function bands(u) {
@@ -46,7 +50,7 @@
           ...axis,
           size: 64,
           label: metric === "loss" ? "training loss (nats)" : "training accuracy",
-          values: (u, ticks) => ticks.map((v) => (v == null ? "" : tick(v))),
+          values: (u, ticks) => ticks.map((v) => (v == null ? "" : metric === "loss" ? String(+v.toPrecision(2)) : Math.round(100 * v) + " %")),
         },
       ],
       series: [

@@ -117,8 +117,8 @@ def train_as_told(
         shuffle=arguments.shuffle,
         drop_last=arguments.drop_last,
         after_epoch=lambda epoch, *metrics: print(
-            f"{arguments.evaluation.parent}: "
-            + epoch_line(epoch, arguments.epochs, *metrics, time.perf_counter() - start),
+            f"{arguments.evaluation.parent}:",
+            epoch_line(epoch, arguments.epochs, *metrics, time.perf_counter() - start),
             flush=True,
         ),
     )
