@@ -1,4 +1,4 @@
-# The workflow at a glance. What each rule does stands in workflow/rules, one file a stage.
+# The workflow at a glance. What each rule does stands in workflow/rules, one file per stage.
 
 
 include: "workflow/rules/config.smk"
@@ -14,11 +14,9 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
-# On a cluster these run where Snakemake does: each takes a second or two, and MNIST's a network.
+# On a cluster these run where Snakemake does: each takes a second or two.
 localrules:
     download_mnist,
-    gather_initial,
-    gather,
     plot_curves,
     summarize,
     compare_twins,
@@ -35,10 +33,8 @@ onsuccess:
 rule all:
     default_target: True
     input:
-        expand(rules.initialize.output, network=NETWORKS, seeds=SEEDS),
-        expand(rules.gather_initial.output, network=NETWORKS),
-        expand(rules.train.output, network=NETWORKS, variant=VARIANTS, seeds=SEEDS),
-        expand(rules.gather.output, network=NETWORKS, variant=VARIANTS),
+        expand(rules.initialize.output, network=NETWORKS),
+        expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
         expand(rules.plot_curves.output, network=NETWORKS),
         rules.summarize.output,
         rules.compare_twins.output,

@@ -87,7 +87,7 @@ def measure(peer: str, data: Path, threads: int, device: str, **options: int) ->
 
 
 def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame:
-    """Every peer that is installed, repeats times, alternating: a row a measurement."""
+    """Every peer that is installed, repeats times, alternating: one row per measurement."""
     for peer, package in NEEDS[device].items():
         if not is_installed(peer, device):
             print(f"{peer} is left out: {package} is not installed")

@@ -1,6 +1,5 @@
 """What is wrong with an experiment's configuration, in one line that names the key and what is allowed."""
 
-import ast
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +11,7 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from descent import sweep as grid
+from descent.optimizers import OPTIMIZERS, defaults
 
 
 def is_number(checker: Any, value: Any) -> bool:
@@ -64,20 +64,21 @@ def experiment_schema() -> dict:
     schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text())
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
-    optimizers = read_optimizers()
-    definitions["variant"]["properties"] = {"optimizer": {"enum": list(optimizers)}}
+    definitions["variant"]["properties"] = {"optimizer": {"enum": list(OPTIMIZERS)}}
     definitions["sweep"]["properties"] = definitions["variant"]["properties"]
     definitions["variant"]["allOf"], definitions["sweep"]["allOf"] = [], []
-    for optimizer, (implementations, defaults) in optimizers.items():
-        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in defaults}
-        required = [name for name, default in defaults.items() if default is None]
+    for optimizer, entry in OPTIMIZERS.items():
+        implementations = ["custom", "torch"] if entry.torch else ["custom"]
+        hyperparameters = defaults(optimizer)
+        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
+        required = [name for name, default in hyperparameters.items() if default is None]
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
-        for entry, keys in {
+        for definition, keys in {
             "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
             "sweep": {"optimizer": True} | definitions["sweep_settings"] | swept,
         }.items():
             then = {"additionalProperties": False, "required": required, "properties": keys}
-            definitions[entry]["allOf"].append(
+            definitions[definition]["allOf"].append(
                 {"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then}
             )
     return schema
@@ -93,31 +94,6 @@ def axis(values: dict, spaced: dict) -> dict:
     items = {"type": "number"} if "boolean" in values["type"] else values
     several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": items}
     return {"anyOf": [values, several] if values["type"] == "array" else [values, several, spaced]}
-
-
-def read_optimizers(source: str | None = None) -> dict[str, tuple[list[str], dict[str, Any]]]:
-    """The entries of OPTIMIZERS: name: (implementations, {hyperparameter: default, or None if it has none}).
-
-    ``source`` is the text of optimizers.py. It is read and not run, for it imports PyTorch, which takes a second.
-    """
-    tree = ast.parse(source or Path(__file__).with_name("optimizers.py").read_text()).body
-    rules = {node.name: node.args for node in tree if isinstance(node, ast.FunctionDef)}
-    tables = [node.value for node in tree if isinstance(node, ast.Assign) and ast.unparse(node.targets) == "OPTIMIZERS"]
-    optimizers = {}
-    try:
-        for key, entry in zip(tables[0].keys, tables[0].values):
-            arguments = {
-                **dict(zip(("custom", "torch"), entry.args)),
-                **{word.arg: word.value for word in entry.keywords},
-            }
-            rule = rules[arguments["custom"].id]
-            optimizers[key.value] = (
-                list(arguments),
-                {a.arg: default and ast.literal_eval(default) for a, default in zip(rule.kwonlyargs, rule.kw_defaults)},
-            )
-    except (AttributeError, IndexError, KeyError, ValueError):
-        raise ValueError('optimizers.py: OPTIMIZERS must have entries like "sgd": Optimizer(sgd, optim.SGD)') from None
-    return optimizers
 
 
 def check(config: Mapping, schema: Mapping) -> None:

@@ -34,19 +34,6 @@ def choose(device: str) -> str:
     return "cuda" if driver_sees_gpu() and subprocess.run([sys.executable, "-c", ask]).returncode == 0 else "cpu"
 
 
-def keep_memory() -> None:
-    """Have glibc keep what is freed for what is allocated next.
-
-    It may give an iteration's arrays of a megabyte or two back to the system, and the next iteration then waits for the
-    same pages to be handed out again. Other C libraries are left as they are.
-    """
-    with suppress(AttributeError, OSError):
-        mallopt = ctypes.CDLL(None).mallopt
-        mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD of malloc.h
-        mallopt(mmap_threshold, 2**30)
-        mallopt(trim_threshold, 2**31 - 1)
-
-
 def take_gpu(visible: list[str]) -> None:
     """Take one of the ``visible`` GPUs for this process alone, and hide the others from it; wait until one is free.
 

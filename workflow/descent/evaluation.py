@@ -1,13 +1,14 @@
 """How well a network does: mean cross entropy and accuracy, for every seed at once."""
 
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from descent.mnist import Split
 from descent.network import Parameters, forward
 
 
-def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
     """Mean cross entropy in nats, 1/N Σ CrossEntropy(f(x_i), y_i), for each seed.
 
     ``logits`` is [seeds, 10, batch], ``labels`` is [seeds, batch]. Returns [seeds].
@@ -15,13 +16,13 @@ def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     return F.cross_entropy(logits, labels, reduction="none").mean(1)
 
 
-def accuracy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Fraction of the batch whose largest logit is that of its label, for each seed: [seeds]."""
     return (logits.max(1).indices == labels).mean(1, dtype=logits.dtype)  # on a CPU argmax(1) takes ten times as long
 
 
-@torch.inference_mode()
-def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[torch.Tensor, torch.Tensor]:
+@torch.no_grad()
+def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Tensor, Tensor]:
     """Mean cross entropy and accuracy over all of ``split``, each [seeds].
 
     Batches only bound the memory: a smaller last batch counts by its size, so the result is the

@@ -1,21 +1,17 @@
-"""Files that are written whole or not at all, each with its checksum beside it, which tells when it was changed."""
+"""Files that are written atomically: under a temporary name, and then renamed."""
 
 import csv
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def checksum_file(path: Path) -> Path:
-    """Where the checksum of ``path`` is kept: a hidden file beside it, as `sha256sum` writes and checks it."""
-    return path.with_name(f".{path.name}.sha256")
 
 
 @contextmanager
@@ -30,10 +26,6 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished
-        checksums = checksum_file(path)
-        checksums.write_text(f"{sha256(unfinished)}  {path.name}\n")
-        written = unfinished.stat().st_mtime_ns
-        os.utime(checksums, ns=(written, written))  # the same time tells `changed` that nothing happened since
         unfinished.replace(path)
     except OSError as error:
         raise SystemExit(f"{path} cannot be written: {error.strerror or error}") from error
@@ -42,31 +34,38 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
-def changed(path: Path) -> bool:
-    """Whether ``path`` is no more what ``written_whole`` made of it; a file of another origin is not."""
-    checksums = checksum_file(path)
-    try:
-        if path.stat().st_mtime_ns == checksums.stat().st_mtime_ns:
-            return False
-        return checksums.read_text().split()[:1] != [sha256(path)]
-    except FileNotFoundError:
-        return False
-
-
-def set_changed_aside(folder: Path) -> list[Path]:
-    """Rename every file under ``folder`` that was changed since it was made to NAME.changed; return their old paths."""
-    found = []
-    for checksums in folder.rglob(".*.sha256"):
-        path = checksums.with_name(checksums.name.removeprefix(".").removesuffix(".sha256"))
-        if changed(path):
-            path.replace(path.with_name(f"{path.name}.changed"))
-            found.append(path)
-    return sorted(found)
-
-
 def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
-    """Write a CSV file whole. A step that writes with this needs no pandas, which takes long to import."""
+    """Write rows as CSV. A step that writes with this needs no pandas, which takes long to import."""
     with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def numbers(values: Any) -> Iterator[str]:
+    """The numbers of a tensor [n], each with as many digits as tell two numbers of its precision apart."""
+    digits = {4: 9, 8: 17}[values.dtype.itemsize]
+    return (f"{value:.{digits}g}" for value in values.tolist())
+
+
+def write_text(path: str | Path, text: str) -> None:
+    with written_whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def write_table(path: str | Path, table: Any) -> None:
+    """Write a pandas DataFrame as CSV, without its index."""
+    with written_whole(path) as unfinished:
+        table.to_csv(unfinished, index=False)
+
+
+def write_tensors(path: str | Path, tensors: Mapping[str, Any]) -> None:
+    """Write tensors of PyTorch, on any device, as a safetensors file."""
+    from safetensors.torch import save
+
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(save({name: tensor.detach().cpu() for name, tensor in tensors.items()}))

@@ -10,41 +10,42 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+from torch import Tensor
 
 from descent.products import product
+from descent.streams import INITIALIZATION, generator
 
 PIXELS, CLASSES = 28 * 28, 10
 
-Parameters = dict[str, torch.Tensor]  # "W0", "b0", "W1", ... in the order of the layers
+Parameters = dict[str, Tensor]  # "W0", "b0", "W1", ... in the order of the layers
+
+activation = torch.relu  # ρ
 
 
-def forward(parameters: Parameters, images: torch.Tensor) -> torch.Tensor:
+def forward(parameters: Parameters, images: Tensor) -> Tensor:
     """Evaluate f for every seed.
 
     ``images`` is [batch, 784], the same for every seed, or [seeds, batch, 784].
     Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
     """
-    return activations(parameters, images)[-1]
-
-
-def activations(parameters: Parameters, images: torch.Tensor) -> list[torch.Tensor]:
-    """What goes into each layer, the images [784, batch] or [seeds, 784, batch] first, and what comes out: the logits.
-
-    Of a hidden layer it is ρ(W x + b), [seeds, n_out, batch].
-    """
-    depth = len(parameters) // 2
     x = images.mT
-    found = [x]
+    depth = len(parameters) // 2
     for layer in range(depth):
-        W, b = parameters[f"W{layer}"], parameters[f"b{layer}"]  # [seeds, n_out, n_in], [seeds, n_out]
-        if x.dim() == 2:  # W x + b where the seeds share x: one product of all rows, a fifth faster than a batched one
-            x = product(W.flatten(0, 1), x).unflatten(0, b.shape).add_(b.unsqueeze(2))
-        else:
-            x = torch.baddbmm(b.unsqueeze(2), W, x)  # W x + b: [seeds, n_out, batch]
+        x = affine(parameters[f"W{layer}"], parameters[f"b{layer}"], x)
         if layer < depth - 1:
-            x = x.relu_()
-        found.append(x)
-    return found
+            x = activation(x)
+    return x
+
+
+def affine(W: Tensor, b: Tensor, x: Tensor) -> Tensor:
+    """W x + b for every seed: [seeds, n_out, batch].
+
+    ``W`` is [seeds, n_out, n_in], ``b`` [seeds, n_out], and ``x`` [seeds, n_in, batch], or [n_in, batch] if the seeds
+    share it. Then one product of all rows of W is a fifth faster than a batched one.
+    """
+    if x.dim() == 2:
+        return (product(W.flatten(0, 1), x) + b.flatten().unsqueeze(1)).unflatten(0, b.shape)
+    return torch.baddbmm(b.unsqueeze(2), W, x)
 
 
 def initialize(hidden: Sequence[int], seed: int) -> Parameters:
@@ -54,13 +55,13 @@ def initialize(hidden: Sequence[int], seed: int) -> Parameters:
     initialization that the lab asks for (Glorot and Bengio, "Understanding the difficulty of
     training deep feedforward neural networks", 2010, have the variance 2 / (n_in + n_out)).
     ``hidden`` are the sizes of the hidden layers. ``W{i}`` is [n_out, n_in], as in
-    ``torch.nn.Linear``, ``b{i}`` is [n_out].
+    ``torch.nn.Linear``, ``b{i}`` is [n_out]. Networks of other sizes draw other numbers from the same seed.
     """
-    generator = torch.Generator().manual_seed(seed)
+    stream = generator(seed, INITIALIZATION, *hidden)
     sizes = [PIXELS, *hidden, CLASSES]
     parameters = {}
     for layer, (n_in, n_out) in enumerate(pairwise(sizes)):
-        parameters[f"W{layer}"] = torch.randn(n_out, n_in, generator=generator) / math.sqrt(n_in)
+        parameters[f"W{layer}"] = torch.randn(n_out, n_in, generator=stream) / math.sqrt(n_in)
         parameters[f"b{layer}"] = torch.zeros(n_out)
     return parameters
 

@@ -11,7 +11,9 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from descent.files import written_whole
+from descent.files import write_text
+
+TEMPLATES = Path(__file__).parents[1] / "report"
 
 
 class Sourced:
@@ -51,17 +53,15 @@ def data_uri(svg: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
 
 
-def write_page(target: Path, template: Path, **values: Any) -> None:
-    """Render the Jinja2 ``template`` with ``values`` into the HTML file ``target``."""
+def write_page(target: Path, template: str, **values: Any) -> None:
+    """Render a Jinja2 template of workflow/report/ with ``values`` into the HTML file ``target``."""
     environment = Environment(
-        loader=FileSystemLoader(template.parent),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["show"] = show
-    environment.globals["include"] = lambda part: Markup((template.parent / part).read_text())
-    page = environment.get_template(template.name).render(**values)
-    with written_whole(target) as path:
-        path.write_text(page, encoding="utf-8")
+    environment.globals["include"] = lambda part: Markup((TEMPLATES / part).read_text())
+    write_text(target, environment.get_template(template).render(**values))

@@ -1,10 +1,9 @@
-"""Mean and spread of a figure over seeds, and when a training diverged."""
+"""Mean and spread of a figure over seeds."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtrit
 
 
@@ -35,12 +34,3 @@ def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
     n, mean = len(values), values.mean()
     half = t_quantile(n) * values.std(ddof=1) * math.sqrt(1 + 1 / n) if n > 1 else math.nan
     return mean - half, mean + half
-
-
-def divergence(training: pd.DataFrame) -> pd.Series:
-    """The first iteration at which the loss is not finite, for each seed that diverges; the others are absent.
-
-    ``training`` has the columns seed, iteration, loss.
-    """
-    lost = training[~np.isfinite(training["loss"])]
-    return lost.groupby("seed")["iteration"].min()

@@ -38,7 +38,7 @@ def points(sweep: dict) -> list[Point]:
 def marks(sweep: dict, variants: dict[str, dict], defaults: dict[str, Any]) -> list[Point]:
     """The variants of the sweep's optimizer as points of its grid; ``defaults`` are the optimizer's.
 
-    One that differs from all points in a hyperparameter that is no axis is none.
+    Variants with non-default values outside the grid are omitted.
     """
     grid = axes(sweep)
     defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}

@@ -4,50 +4,34 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
-from torch.nn import functional as F
+from torch import Tensor
 
-from descent.backpropagation import gradients
-from descent.cuda_graph import recorded
 from descent.evaluation import accuracy, cross_entropy, evaluate
 from descent.mnist import Split
-from descent.network import CLASSES, Parameters, activations
-from descent.optimizers import Step
+from descent.network import Parameters, forward
+from descent.streams import SHUFFLING, generator
 
 
 class Metrics(NamedTuple):
     """Loss (mean cross entropy, nats) and accuracy (a fraction), each [time, seeds]."""
 
-    loss: torch.Tensor
-    accuracy: torch.Tensor
+    loss: Tensor
+    accuracy: Tensor
 
     @classmethod
-    def empty(cls, time: int, seeds: int, like: torch.Tensor) -> "Metrics":
+    def empty(cls, time: int, seeds: int, like: Tensor) -> "Metrics":
         return cls(like.new_empty(time, seeds), like.new_empty(time, seeds))
 
-    def record(self, time: int | slice, loss: torch.Tensor, accuracy: torch.Tensor) -> None:
+    def record(self, time: int, loss: Tensor, accuracy: Tensor) -> None:
         self.loss[time], self.accuracy[time] = loss, accuracy
 
-
-def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
-    """Cut ``images`` images into consecutive minibatches; ``drop_last`` leaves out one that is not full."""
-    stop = images - images % batch_size if drop_last else images
-    return [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
+    def until(self, time: int) -> "Metrics":
+        return Metrics(self.loss[:time], self.accuracy[:time])
 
 
-def permutations(seeds: list[int], images: int) -> Iterator[torch.Tensor]:
-    """Yield an order of the images for each seed, epoch by epoch: [seeds, images].
-
-    Drawn on the CPU from the seed alone, so that every variant and every device sees the same batches.
-    """
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    while True:
-        yield torch.stack([torch.randperm(images, generator=g) for g in generators])
-
-
-@torch.inference_mode()  # the gradients are written out: autograd need not watch, which saves a fifteenth of the time
 def train(
     parameters: Parameters,
-    step: Step,
+    step: Callable[[], None],
     train_split: Split,
     test_split: Split,
     *,
@@ -61,47 +45,60 @@ def train(
 ) -> tuple[Metrics, Metrics]:
     """Train every seed's network at once, in place, and return its metrics.
 
-    ``parameters`` are stacked over ``seeds``; ``step`` updates them (``optimizers.make_step``) by their ``.grad``,
-    in which each seed has the gradient of its own loss.
-    Returns the metrics of each minibatch before its step, [epochs * minibatches, seeds], and on the
-    test set after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
+    ``parameters`` are stacked over ``seeds``. ``step`` updates them by their ``.grad`` and clears it
+    (``optimizers.make_step``). Returns the metrics of each minibatch before its step, [epochs * minibatches, seeds],
+    and on the test set after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
     what was measured so far.
     """
-    W0, images = parameters["W0"], len(train_split.labels)
+    images = len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
-    onehot = F.one_hot(train_split.labels, CLASSES).to(W0.dtype)  # [images, 10]
-    training = Metrics.empty(epochs * len(batches), len(seeds), like=W0)
-    evaluation = Metrics.empty(epochs, len(seeds), like=W0)
-    if shuffle:
-        orders = permutations(seeds, images)
-        order = torch.empty(len(seeds), images, dtype=torch.int64, device=W0.device)
-    epoch_training = Metrics.empty(len(batches), len(seeds), like=W0)
-    epoch_evaluation = Metrics.empty(1, len(seeds), like=W0)
+    orders = permutations(seeds, images)
+    training = Metrics.empty(epochs * len(batches), len(seeds), like=parameters["W0"])
+    evaluation = Metrics.empty(epochs, len(seeds), like=parameters["W0"])
+    for parameter in parameters.values():
+        parameter.requires_grad_()
 
-    def run_epoch() -> None:
-        """Train on every minibatch, then evaluate: always in the same memory, and waiting for no result."""
-        for iteration, batch in enumerate(batches):
+    for epoch in range(epochs):
+        if shuffle:
+            order = next(orders).to(train_split.labels.device)
+        for iteration, batch in enumerate(batches, start=epoch * len(batches)):
             chosen = order[:, batch] if shuffle else batch
             x = train_split.images[chosen]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = train_split.labels[chosen].expand(len(seeds), -1)
 
-            layers = activations(parameters, x)
-            for name, gradient in gradients(parameters, layers, onehot[chosen].mT).items():
-                parameters[name].grad = gradient
+            logits = forward(parameters, x)  # [seeds, 10, batch]
+            loss = cross_entropy(logits, y)  # [seeds]
+            loss.sum().backward()  # a seed's parameters get the gradient of its own loss: no other depends on them
             step()
 
-            epoch_training.record(iteration, cross_entropy(layers[-1], y), accuracy(layers[-1], y))
-        epoch_evaluation.record(0, *evaluate(parameters, test_split, evaluation_batch_size))
-
-    for epoch in range(epochs):
-        if shuffle:
-            order.copy_(next(orders))
-        if epoch == 1:  # the first has set everything up
-            tests = len(test_split.labels) // evaluation_batch_size
-            run_epoch = recorded(run_epoch, [parameters, *step.states], len(batches) + tests)
-        run_epoch()
-        start, stop = epoch * len(batches), (epoch + 1) * len(batches)
-        training.record(slice(start, stop), *epoch_training)
-        evaluation.record(slice(epoch, epoch + 1), *epoch_evaluation)
-        after_epoch(epoch, Metrics(*(m[:stop] for m in training)), Metrics(*(m[: epoch + 1] for m in evaluation)))
+            with torch.no_grad():
+                training.record(iteration, loss, accuracy(logits, y))
+        evaluation.record(epoch, *evaluate(parameters, test_split, evaluation_batch_size))
+        after_epoch(epoch, training.until(iteration + 1), evaluation.until(epoch + 1))
     return training, evaluation
+
+
+def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
+    """Cut ``images`` images into consecutive minibatches; ``drop_last`` leaves out one that is not full."""
+    stop = images - images % batch_size if drop_last else images
+    return [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
+
+
+def permutations(seeds: list[int], images: int) -> Iterator[Tensor]:
+    """Yield an order of the images for each seed, epoch by epoch: [seeds, images].
+
+    Drawn on the CPU from the seed alone, so that every variant and every device sees the same minibatches.
+    """
+    generators = [generator(seed, SHUFFLING) for seed in seeds]
+    while True:
+        yield torch.stack([torch.randperm(images, generator=g) for g in generators])
+
+
+def divergence(training: Metrics, evaluation: Metrics) -> list[int | None]:
+    """For each seed the first iteration whose loss is not finite; None if there is none.
+
+    A network that is lost in the last step of all shows it on the test set: it diverges in the iteration that would
+    come next.
+    """
+    lost = ~torch.cat([training.loss, evaluation.loss[-1:]]).isfinite()
+    return [first if diverged else None for first, diverged in zip(lost.int().argmax(0).tolist(), lost.any(0).tolist())]

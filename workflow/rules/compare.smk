@@ -1,17 +1,14 @@
 rule plot_curves:
     input:
-        code=code("plot_curves"),
-        training=expand("results/{{network}}/{variant}/training.csv", variant=VARIANTS),
+        runs=expand(rules.train.output, variant=VARIANTS, allow_missing=True),
     output:
-        figures=[
-            report(
-                f"results/{{network}}/{figure}.svg",
-                category="Curves",
-                labels={"network": "{network}", "variants": ", ".join(variants)},
-                caption="../report/curves.rst",
-            )
-            for figure, variants in FIGURES.items()
-        ],
+        curves=report(
+            "results/{network}/curves.svg",
+            category="Curves",
+            labels={"network": "{network}"},
+            caption="../report/curves.rst",
+        ),
+        twins=expand("results/{{network}}/{figure}.svg", figure=[name for name in FIGURES if name != "curves"]),
         png=expand("results/{{network}}/{figure}.png", figure=FIGURES),
         json="results/{network}/curves.json",
     log:
@@ -19,120 +16,91 @@ rule plot_curves:
     benchmark:
         "results/{network}/plot_curves.benchmark.tsv"
     params:
+        code=code("plot_curves"),
         options=lambda wildcards: options(
             run=[
-                (variant, entry["implementation"], f"results/{wildcards.network}/{variant}/training.csv")
+                (variant, entry["implementation"], f"results/{wildcards.network}/{variant}")
                 for variant, entry in VARIANTS.items()
             ],
             figure=[(f"results/{wildcards.network}/{figure}", *variants) for figure, variants in FIGURES.items()],
             smoothing=config["curves"]["smoothing"],
         ),
     shell:
-        "python -m descent.steps.plot_curves {params.options} --json {output.json} 2>&1 | tee {log}"
+        step("plot_curves", "{params.options} --json {output.json}")
 
 
 rule summarize:
     input:
-        code=code("summarize"),
-        initial=expand(rules.gather_initial.output.metrics, network=NETWORKS),
-        runs=expand([rules.gather.output.training, rules.gather.output.evaluation], network=NETWORKS, variant=VARIANTS),
+        initial=expand(rules.initialize.output.metrics, network=NETWORKS),
+        runs=expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
     output:
         initial="results/initial.csv",
-        summary=report(
-            "results/summary.csv",
-            category="Tables",
-            labels={"table": "test accuracy and loss"},
-            caption="../report/summary.rst",
-        ),
-        differences=report(
-            "results/differences.csv",
-            category="Tables",
-            labels={"table": "differences, seed by seed"},
-            caption="../report/differences.rst",
-        ),
+        summary=report("results/summary.csv", category="Tables", caption="../report/summary.rst"),
+        differences="results/differences.csv",
         markdown="results/summary.md",
     log:
         "results/summarize.log",
     benchmark:
         "results/summarize.benchmark.tsv"
     params:
+        code=code("summarize"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        "python -m descent.steps.summarize {params.options} --initial {output.initial} --summary {output.summary}"
-        " --differences {output.differences} --markdown {output.markdown} 2>&1 | tee {log}"
+        step(
+            "summarize",
+            "{params.options} --initial {output.initial} --summary {output.summary}"
+            " --differences {output.differences} --markdown {output.markdown}",
+        )
 
 
 rule compare_twins:
     input:
-        code=code("compare_twins"),
-        runs=expand(
-            rules.gather.output,
-            network=NETWORKS,
-            variant=[variant for pair in TWINS for variant in pair],
-        ),
+        runs=expand(rules.train.output, network=NETWORKS, variant=[variant for pair in TWINS for variant in pair]),
     output:
         twins="results/twins.csv",
-        verdicts=report(
-            "results/verdicts.csv",
-            category="Tables",
-            labels={"table": "are the twins alike?"},
-            caption="../report/verdicts.rst",
-        ),
+        verdicts="results/verdicts.csv",
     log:
         "results/compare_twins.log",
     benchmark:
         "results/compare_twins.benchmark.tsv"
     params:
+        code=code("compare_twins"),
         options=options(results="results", networks=list(NETWORKS), pair=TWINS),
     shell:
-        "python -m descent.steps.compare_twins {params.options} --twins {output.twins} --verdicts {output.verdicts}"
-        " 2>&1 | tee {log}"
+        step("compare_twins", "{params.options} --twins {output.twins} --verdicts {output.verdicts}")
 
 
 rule compare_published:
     input:
-        code=code("compare_published"),
-        published=os.path.relpath(WORKFLOW / "resources/published.csv"),
         initial=rules.summarize.input.initial,
         runs=rules.summarize.input.runs,
     output:
         comparison="results/published.csv",
-        reproduction=report(
-            "results/reproduction.csv",
-            category="Tables",
-            labels={"table": "does it reproduce?"},
-            caption="../report/published.rst",
-        ),
-        figure=report(
-            "results/published.svg",
-            category="Curves",
-            labels={"network": "all", "variants": "beside the sheet's figures"},
-            caption="../report/published.rst",
-        ),
-        png="results/published.png",
+        reproduction="results/reproduction.csv",
+        figure=expand("results/published.{ending}", ending=["svg", "png"]),
     log:
         "results/compare_published.log",
     benchmark:
         "results/compare_published.benchmark.tsv"
     params:
+        code=code("compare_published", "resources/published.csv"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        "python -m descent.steps.compare_published --published {input.published:q} {params.options}"
-        " --comparison {output.comparison} --reproduction {output.reproduction} --figure {output.figure} {output.png}"
-        " 2>&1 | tee {log}"
+        step(
+            "compare_published",
+            "{params.options} --comparison {output.comparison} --reproduction {output.reproduction}"
+            " --figure {output.figure}",
+        )
 
 
 rule tensorboard:
     input:
-        code=code("tensorboard"),
-        training=rules.gather.output.training,
-        evaluation=rules.gather.output.evaluation,
+        rules.train.output,
     output:
         directory("results/tensorboard/{network}/{variant}"),
     log:
         "results/{network}/{variant}/tensorboard.log",
-    benchmark:
-        "results/{network}/{variant}/tensorboard.benchmark.tsv"
+    params:
+        code=code("tensorboard"),
     shell:
-        "python -m descent.steps.tensorboard --training {input.training} --evaluation {input.evaluation}"
-        " --output {output} 2>&1 | tee {log}"
+        step("tensorboard", "--run results/{wildcards.network}/{wildcards.variant} --output {output}")

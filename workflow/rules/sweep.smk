@@ -1,11 +1,11 @@
 # `snakemake sweep`: a grid of one optimizer's hyperparameters, and a page of its own.
 
 from descent import sweep as grid
-from descent.config import read_optimizers
+from descent.optimizers import defaults
 
 SWEEP = config["sweep"]
 SWEEP_JOBS = grid.jobs(SWEEP)
-MARKS = grid.marks(SWEEP, VARIANTS, read_optimizers()[SWEEP["optimizer"]][1])  # points that figures mark
+MARKS = grid.marks(SWEEP, VARIANTS, defaults(SWEEP["optimizer"]))  # the variants that figures mark
 
 
 localrules:
@@ -30,29 +30,30 @@ use rule initialize as initialize_sweep with:
     benchmark:
         "results/sweep/initialize_sweep.benchmark.tsv"
     params:
+        code=code("initialize"),
+        torch=version("torch"),
         options=options(
             hidden=NETWORKS[SWEEP["network"]],
             seeds=list(range(SWEEP["seeds"])),
             evaluation_batch_size=config["evaluation"]["batch_size"],
         ),
-        torch=version("torch"),
 
 
 rule train_sweep:
     input:
-        code=code("train_sweep"),
-        mnist="resources/mnist.safetensors",
-        initial="results/sweep/initial.safetensors",
+        mnist=rules.download_mnist.output,
+        initial=rules.initialize_sweep.output.parameters,
     output:
-        "results/sweep/{job}/evaluation.csv",
+        evaluation="results/sweep/{job}/evaluation.csv",
+        run="results/sweep/{job}/run.json",
     log:
         "results/sweep/{job}/train_sweep.log",
-    benchmark:
-        "results/sweep/{job}/train_sweep.benchmark.tsv"
     threads: 1
     resources:
-        gpu=GPU,
+        gpu=int(DEVICE == "cuda"),
     params:
+        code=code("train_sweep"),
+        torch=version("torch"),
         options=lambda wildcards: options(
             **(TRAINING | {"epochs": SWEEP["epochs"]}),
             evaluation_batch_size=config["evaluation"]["batch_size"],
@@ -60,15 +61,16 @@ rule train_sweep:
             points=json.dumps(SWEEP_JOBS[wildcards.job]),
             device=DEVICE,
         ),
-        torch=version("torch"),
     shell:
-        "python -m descent.steps.train_sweep --mnist {input.mnist} --initial {input.initial} {params.options}"
-        " --threads {threads} --evaluation {output} 2>&1 | tee {log}"
+        step(
+            "train_sweep",
+            "--mnist {input.mnist} --initial {input.initial} {params.options} --threads {threads}"
+            " --output results/sweep/{wildcards.job}",
+        )
 
 
 rule summarize_sweep:
     input:
-        code=code("summarize_sweep"),
         runs=expand(rules.train_sweep.output, job=SWEEP_JOBS),
     output:
         runs="results/sweep/runs.csv",
@@ -76,49 +78,46 @@ rule summarize_sweep:
         overview="results/sweep/overview.json",
     log:
         "results/sweep/summarize_sweep.log",
-    benchmark:
-        "results/sweep/summarize_sweep.benchmark.tsv"
     params:
+        code=code("summarize_sweep"),
         options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
-        "python -m descent.steps.summarize_sweep {params.options} --results results/sweep"
-        " --runs {output.runs} --summary {output.summary} --overview {output.overview} 2>&1 | tee {log}"
+        step(
+            "summarize_sweep",
+            "{params.options} --results results/sweep"
+            " --runs {output.runs} --summary {output.summary} --overview {output.overview}",
+        )
 
 
 rule plot_sweep:
     input:
-        code=code("plot_sweep"),
         summary=rules.summarize_sweep.output.summary,
     output:
         heat_map=expand("results/sweep/heat_map.{format}", format=["svg", "png"]),
         sensitivity=expand("results/sweep/sensitivity.{format}", format=["svg", "png"]),
     log:
         "results/sweep/plot_sweep.log",
-    benchmark:
-        "results/sweep/plot_sweep.benchmark.tsv"
     params:
+        code=code("plot_sweep"),
         options=options(hyperparameters=list(grid.axes(SWEEP)), marks=json.dumps(MARKS)),
     shell:
-        "python -m descent.steps.plot_sweep --summary {input.summary} {params.options}"
-        " --heat-map {output.heat_map} --sensitivity {output.sensitivity} 2>&1 | tee {log}"
+        step(
+            "plot_sweep",
+            "--summary {input.summary} {params.options}"
+            " --heat-map {output.heat_map} --sensitivity {output.sensitivity}",
+        )
 
 
 rule report_sweep:
     input:
-        code=code("report_sweep"),
-        template=os.path.relpath(WORKFLOW / "report/sweep.html.j2"),
-        parts=[os.path.relpath(WORKFLOW / "report" / part) for part in ("page.css", "macros.html.j2")],
-        summary=rules.summarize_sweep.output.summary,
-        overview=rules.summarize_sweep.output.overview,
-        figures=[rules.plot_sweep.output.heat_map[0], rules.plot_sweep.output.sensitivity[0]],
+        rules.summarize_sweep.output,
+        rules.plot_sweep.output,
     output:
         "results/sweep.html",
     log:
         "results/sweep/report_sweep.log",
-    benchmark:
-        "results/sweep/report_sweep.benchmark.tsv"
     params:
+        code=code("report_sweep", "report/sweep.html.j2", "report/macros.html.j2", "report/page.css"),
         options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
-        "python -m descent.steps.report_sweep --template {input.template:q} {params.options} --results results"
-        " --page {output} 2>&1 | tee {log}"
+        step("report_sweep", "{params.options} --results results --page {output}")

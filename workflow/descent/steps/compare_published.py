@@ -2,8 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from descent.figures import COLOURS, save
-from descent.files import written_whole
-from descent.statistics import divergence, prediction_interval
+from descent.files import write_table
+from descent.runs import Run
+from descent.statistics import prediction_interval
+from descent.steps import end_with_snakemake
 
+PUBLISHED = Path(__file__).parents[2] / "resources/published.csv"  # what the sheet printed
 METRICS = ["loss", "accuracy"]
 OUTSIDE_BY_CHANCE = 0.05  # of the figures: what a 95 % interval leaves out
 LEAST_SEEDS = 4  # of fewer the interval is so wide (Student's t of 2 is 4.3 to 12.7) that to lie inside tells nothing
@@ -22,40 +24,37 @@ COLUMNS = ["network", "variant", "epoch", "split", "metric", "published"]
 COLUMNS += ["seeds", "mean", "std", "distance", "low", "high", "inside"]
 
 
-def seed_values(run: Callable[..., pd.DataFrame], variant: str, epoch: int | None, split: str) -> pd.DataFrame:
-    """What this run got for a row of the sheet: columns loss and accuracy, a row a seed; no row if it has none.
+def seed_values(run: Run, epoch: int, split: str) -> pd.DataFrame:
+    """What a run got for a row of the sheet: columns loss and accuracy, one row per seed; no row if it has none.
 
-    ``run(variant, file)`` reads a table of one network. The split ``train_cumulative`` is the sheet's
-    running mean: over all minibatches from the first iteration to the end of ``epoch``. Seeds that diverge are NaN.
+    The split ``train_cumulative`` is the sheet's running mean: over all minibatches from the first iteration to the
+    end of ``epoch``. Seeds that diverge are NaN.
     """
-    if variant == "initial":
-        return run("initial.csv")
-    training = run(variant, "training.csv")
-    diverged = divergence(training).index
     if split == "test":
-        evaluation = run(variant, "evaluation.csv").set_index("seed")
-        last = evaluation[evaluation["epoch"] == epoch][METRICS]
-        return last.drop(diverged, errors="ignore").reindex(last.index)
-    so_far = training[training["epoch"] <= epoch] if epoch <= training["epoch"].max() else training[:0]
-    means = so_far.groupby("seed")[METRICS].mean()
-    return means.drop(diverged, errors="ignore").reindex(means.index)
+        values = run.evaluation[run.evaluation["epoch"] == epoch].set_index("seed")[METRICS]
+    else:
+        training = run.training
+        so_far = training[training["epoch"] <= epoch] if epoch <= training["epoch"].max() else training[:0]
+        values = so_far.groupby("seed")[METRICS].mean()
+    return values.drop(list(run.diverged), errors="ignore").reindex(values.index)
 
 
-def compare(network: str, published: pd.DataFrame, run: Callable[..., pd.DataFrame]) -> list[dict]:
-    """A row for each figure of ``published`` that this run has; see COLUMNS.
+def compare(network: str, published: pd.DataFrame, initial: pd.DataFrame, runs: Mapping[str, Run]) -> list[dict]:
+    """A row for each figure of ``published`` that one of the ``runs`` has, or ``initial``.csv; see COLUMNS.
 
     ``distance`` is (published − mean) / std over seeds, and ``low`` to ``high`` the 95 % prediction interval for
     one more run. ``inside`` says whether the published figure lies in it; empty for one seed, or if one diverged.
     """
     rows = []
     for figures in published.to_dict("records"):
-        values = seed_values(run, figures["variant"], figures["epoch"], figures["split"])
+        variant = figures["variant"]
+        values = initial if variant == "initial" else seed_values(runs[variant], figures["epoch"], figures["split"])
         for metric in METRICS if len(values) else []:
             mean, std = values[metric].mean(skipna=False), values[metric].std(skipna=False)
             low, high = prediction_interval(values[metric])
             known = math.isfinite(high)
             rows.append(
-                {"network": network, "variant": figures["variant"], "epoch": figures["epoch"]}
+                {"network": network, "variant": variant, "epoch": figures["epoch"]}
                 | {"split": figures["split"], "metric": metric, "published": figures[metric]}
                 | {"seeds": len(values), "mean": mean, "std": std}
                 | {"distance": (figures[metric] - mean) / std if known and std else math.nan}
@@ -70,7 +69,7 @@ def worse(figures: pd.DataFrame) -> pd.Series:
 
 
 def count(comparison: pd.DataFrame) -> pd.DataFrame:
-    """How many figures lie inside, a row a network; ``outside_by_chance`` is what chance alone leaves outside.
+    """How many figures lie inside, one row per network; ``outside_by_chance`` is what chance alone leaves outside.
 
     ``worse`` counts those that are worse than our mean: about half, if the sheet trained what we train.
     The verdict is ``reproduced`` if at least 90 % lie inside: twice what chance leaves out is allowed, since the
@@ -125,28 +124,28 @@ def plot(comparison: pd.DataFrame, networks: list[str]) -> Figure:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--published", type=Path, required=True, help="CSV of what the sheet printed")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
-    parser.add_argument("--comparison", type=Path, required=True, help="CSV to write: a row a network and figure")
-    parser.add_argument("--reproduction", type=Path, required=True, help="CSV to write: a row a network")
+    parser.add_argument("--comparison", type=Path, required=True, help="CSV to write: one row per network and figure")
+    parser.add_argument("--reproduction", type=Path, required=True, help="CSV to write: one row per network")
     parser.add_argument("--figure", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
     arguments = parser.parse_args()
 
-    published = pd.read_csv(arguments.published, comment="#").astype({"epoch": "Int64"})
+    published = pd.read_csv(PUBLISHED, comment="#").astype({"epoch": "Int64"})
     published = published[published["variant"].isin(["initial", *arguments.variants])]
     rows = []
     for network in arguments.networks:
-        run = cache(lambda *path, network=network: pd.read_csv(arguments.results.joinpath(network, *path)))
-        rows += compare(network, published, run)
+        folder = arguments.results / network
+        runs = {variant: Run(folder / variant) for variant in arguments.variants}
+        rows += compare(network, published, pd.read_csv(folder / "initial.csv"), runs)
     comparison = pd.DataFrame(rows, columns=COLUMNS).astype({"inside": "boolean"})
     reproduction = count(comparison)
     print(reproduction.to_string(index=False))
-    for target, table in {arguments.comparison: comparison, arguments.reproduction: reproduction}.items():
-        with written_whole(target) as path:
-            table.to_csv(path, index=False)
+    write_table(arguments.comparison, comparison)
+    write_table(arguments.reproduction, reproduction)
     figure = plot(comparison, arguments.networks)
     for target in arguments.figure:
         save(figure, target)

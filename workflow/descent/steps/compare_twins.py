@@ -1,15 +1,15 @@
 """Measure how far the twins are apart: variants that differ in nothing but their implementation."""
 
 import argparse
-import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file
 
-from descent.files import written_whole
+from descent.files import write_table
+from descent.runs import Run
+from descent.steps import end_with_snakemake
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
 EARLY = 10  # iterations, in which rounding does not grow beyond a hundred times what the type resolves:
@@ -50,14 +50,11 @@ def parameter_difference(one: dict[str, np.ndarray], two: dict[str, np.ndarray])
     return largest
 
 
-def compare(custom: Path, torch: Path) -> pd.DataFrame:
-    """Compare two runs by the folders that `train` wrote: a row a seed, with the columns seed and ``FIGURES``."""
-    losses, accuracies, parameters = [], [], []
-    for folder in (custom, torch):
-        training, evaluation = pd.read_csv(folder / "training.csv"), pd.read_csv(folder / "evaluation.csv")
-        losses.append(training.pivot(index="iteration", columns="seed", values="loss"))
-        accuracies.append(evaluation.groupby("seed", sort=False)["accuracy"].last())
-        parameters.append(load_file(folder / "parameters.safetensors"))
+def compare(custom: Run, torch: Run) -> pd.DataFrame:
+    """Compare two runs: one row per seed, with the columns seed and ``FIGURES``."""
+    pair = (custom, torch)
+    losses = [run.training.pivot(index="iteration", columns="seed", values="loss") for run in pair]
+    accuracies = [run.evaluation.groupby("seed", sort=False)["accuracy"].last() for run in pair]
     rows = []
     for i, seed in enumerate(accuracies[0].index):
         apart = distance(*(loss[seed].to_numpy() for loss in losses))
@@ -67,7 +64,7 @@ def compare(custom: Path, torch: Path) -> pd.DataFrame:
             first_above(apart, ROUNDING),
             first_above(apart, VISIBLE),
             apart[:EARLY].max(),
-            parameter_difference(*({name: tensor[i] for name, tensor in stack.items()} for stack in parameters)),
+            parameter_difference(*({name: stack[i] for name, stack in run.parameters.items()} for run in pair)),
             accuracies[0][seed] - accuracies[1][seed],
         )
         rows.append({"seed": seed, **dict(zip(FIGURES, figures))})
@@ -97,6 +94,7 @@ def verdict(comparison: pd.DataFrame, dtype: str) -> dict:
 
 
 def main() -> None:
+    end_with_snakemake()
     figures = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
     parser = argparse.ArgumentParser(description=__doc__, epilog=f"Columns of the table: {figures}.")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
@@ -104,26 +102,25 @@ def main() -> None:
     parser.add_argument(
         "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
     )
-    parser.add_argument("--twins", type=Path, required=True, help="CSV to write: a row a network, pair and seed")
-    parser.add_argument("--verdicts", type=Path, required=True, help="CSV to write: a row a network and pair")
+    parser.add_argument("--twins", type=Path, required=True, help="CSV to write: one row per network, pair and seed")
+    parser.add_argument("--verdicts", type=Path, required=True, help="CSV to write: one row per network and pair")
     arguments = parser.parse_args()
 
     twins, verdicts = [], []
     for network in arguments.networks:
         for custom, torch in arguments.pair:
             names = {"network": network, "custom": custom, "torch": torch}
-            comparison = compare(arguments.results / network / custom, arguments.results / network / torch)
+            pair = [Run(arguments.results / network / variant) for variant in (custom, torch)]
+            comparison = compare(*pair)
             twins += [names | row for row in comparison.to_dict("records")]
-            dtype = json.loads((arguments.results / network / custom / "run.json").read_text())["dtype"]
-            verdicts.append(names | verdict(comparison, dtype))
+            verdicts.append(names | verdict(comparison, pair[0].record["dtype"]))
     names = ["network", "custom", "torch"]
     for target, rows, columns in (
         (arguments.twins, twins, [*names, "seed", *FIGURES]),
         (arguments.verdicts, verdicts, [*names, "seeds", "verdict", *FIGURES]),
     ):
         table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in columns if "first" in name})
-        with written_whole(target) as path:
-            table.to_csv(path, index=False)
+        write_table(target, table)
     for row in verdicts:
         print(f"{row['network']}: {row['custom']} and {row['torch']}: {row['verdict']}")
 

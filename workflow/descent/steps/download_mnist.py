@@ -22,8 +22,8 @@ from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from descent.files import written_whole
-from descent.steps import leave
+from descent.files import write_tensors
+from descent.steps import end_with_snakemake
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -168,6 +168,7 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--source", type=Path, help="folder with the four files, gzipped or not; nothing else is tried")
     parser.add_argument(
@@ -182,17 +183,13 @@ def main() -> None:
 
     files = fetch(arguments.source, arguments.sha256)
 
-    from safetensors.torch import save
-
     try:
         tensors = {key: parse_idx(name, files[name]) for key, name in NAMES.items()}
     except FetchError as failure:
         raise SystemExit(str(failure)) from failure
-    with written_whole(arguments.output) as path:
-        path.write_bytes(save(tensors))
+    write_tensors(arguments.output, tensors)
     print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
 
 
 if __name__ == "__main__":
     main()
-    leave()

@@ -3,16 +3,18 @@
 import argparse
 import json
 import math
+from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from descent.figures import COLOURS, save
-from descent.files import written_whole
+from descent.files import write_text
+from descent.runs import Run
+from descent.steps import end_with_snakemake
 
 # A thin dashed line on a broad pale one: both are seen where they coincide.
 STYLES = {
@@ -24,15 +26,15 @@ STYLES = {
 HIGHEST_LOSS = 10  # nats, that a figure shows; an untrained network has 2.3
 
 
-def smooth(training: pd.DataFrame, window: int) -> pd.DataFrame:
+def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) -> pd.DataFrame:
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
     ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
     the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Four points a window are
-    kept: more would not be seen. From the iteration on at which a seed's loss is not finite all are NaN.
+    kept: more would not be seen. From the first of the iterations ``diverged`` on all are NaN.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
-    curves = curves.mask(~np.isfinite(curves["loss"]).all(axis=1))
+    curves = curves[curves.index < min(diverged, default=math.inf)].reindex(curves.index)
     window = min(window, len(curves))
     curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 4)]
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
@@ -106,14 +108,15 @@ def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--run",
         nargs=3,
         action="append",
         required=True,
-        metavar=("VARIANT", "IMPLEMENTATION", "CSV"),
-        help="a variant, custom or torch, and its training.csv",
+        metavar=("VARIANT", "IMPLEMENTATION", "FOLDER"),
+        help="a variant, custom or torch, and the folder that `train` wrote",
     )
     parser.add_argument(
         "--figure",
@@ -131,13 +134,15 @@ def main() -> None:
         variant: {"color": colour} | STYLES[implementation]
         for colour, (variant, implementation, _) in zip(cycle(COLOURS), arguments.run)
     }
-    curves = {variant: smooth(pd.read_csv(csv), arguments.smoothing) for variant, _, csv in arguments.run}
+    curves = {}
+    for variant, _, folder in arguments.run:
+        run = Run(Path(folder))
+        curves[variant] = smooth(run.training, arguments.smoothing, run.diverged.values())
     for target, *variants in arguments.figure:
         figure = plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing)
         for ending in (".svg", ".png"):
             save(figure, target + ending)
-    with written_whole(arguments.json) as path:
-        path.write_text(to_json(curves, looks))
+    write_text(arguments.json, to_json(curves, looks))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from descent.figures import COLOURS, save
+from descent.steps import end_with_snakemake
 
 # Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
 CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of the 10,000 test images
@@ -46,7 +47,7 @@ def is_marked(point: pd.Series, marks: list[dict]) -> bool:
 
 
 def heat_map(summary: pd.DataFrame, hyperparameters: list[str], marks: list[dict]) -> Figure:
-    """Final test accuracy, a row a setting of the other hyperparameters, a column a learning rate."""
+    """Final test accuracy, one row per setting of the other hyperparameters, a column a learning rate."""
     rows = others(summary, hyperparameters)
     rates = sorted(summary["lr"].unique())
     figure = Figure(figsize=(max(6, 0.78 * len(rates) + 3), max(2.4, 0.62 * len(rows) + 1.6)), layout="constrained")
@@ -131,8 +132,9 @@ def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--summary", type=Path, required=True, help="what summarize_sweep wrote: a row a point")
+    parser.add_argument("--summary", type=Path, required=True, help="what summarize_sweep wrote: one row per point")
     parser.add_argument("--hyperparameters", nargs="+", required=True, help="the columns that are the grid's axes")
     parser.add_argument("--marks", type=json.loads, required=True, metavar="JSON", help="points to mark, a list")
     parser.add_argument("--heat-map", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")

@@ -9,27 +9,26 @@ import pandas as pd
 import yaml
 from markupsafe import Markup
 
-from descent.files import written_whole
-from descent.page import data_uri, load, write_page
+from descent.files import write_json, write_text
+from descent.page import Sourced, data_uri, load, write_page
+from descent.runs import Run
+from descent.steps import end_with_snakemake
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
 
 
 def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
-    """Time and memory of each rule's jobs, as Snakemake measured them: a row a rule that works on the results.
+    """Time and memory of each rule's jobs, as Snakemake measured them: one row per rule that works on the results.
 
     ``memory`` is the most that one job had, in MB; null where all jobs ended before Snakemake looked. The networks
-    and variants are those of ``config``; this step itself is not among the rules, as it has not ended yet.
+    and variants are those of ``config``.
     """
     folders = [results, *(results / network for network in config["networks"])]
-    folders += [results / network / "initial" for network in config["networks"]]
-    runs = [results / network / variant for network in config["networks"] for variant in config["variants"]]
-    files = [file for folder in folders + runs for file in folder.glob("*.benchmark.tsv")]
-    files += [file for folder in runs for file in folder.glob("seeds_*/*.benchmark.tsv")]
+    folders += [results / network / variant for network in config["networks"] for variant in config["variants"]]
     measured = [
-        pd.read_csv(file, sep="\t", na_values="-").assign(rule=file.name.split(".")[-3])  # ....RULE.benchmark.tsv
-        for file in sorted(files)
-        if file.name != "report.benchmark.tsv"
+        pd.read_csv(file, sep="\t", na_values="-").assign(rule=file.name.removesuffix(".benchmark.tsv"))
+        for folder in folders
+        for file in sorted(folder.glob("*.benchmark.tsv"))
     ]
     if not measured:
         return pd.DataFrame(columns=["rule", "jobs", "seconds", "memory"])
@@ -39,8 +38,8 @@ def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--template", type=Path, required=True, help="the page's Jinja2 template")
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON", help="the experiment, as JSON")
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
@@ -50,23 +49,19 @@ def main() -> None:
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
 
-    with written_whole(arguments.experiment) as path:
-        versions = {package: version(package) for package in PACKAGES}
-        path.write_text(json.dumps({"config": config, "versions": versions}, indent=2) + "\n")
-
-    with written_whole(arguments.steps) as path:
-        path.write_text(add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
+    write_json(arguments.experiment, {"config": config, "versions": {name: version(name) for name in PACKAGES}})
+    write_text(arguments.steps, add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
 
     tables = ("initial", "summary", "differences", "verdicts", "reproduction")
     write_page(
         arguments.page,
-        arguments.template,
+        "report.html.j2",
         experiment=load(arguments.experiment, results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
         steps=load(arguments.steps, results),
         **{table: load(results / f"{table}.csv", results) for table in tables},
         runs={
-            (network, variant): load(results / network / variant / "run.json", results)
+            (network, variant): Sourced(Run(results / network / variant).record, f"{network}/{variant}/run.json")
             for network in config["networks"]
             for variant in config["variants"]
         },

@@ -7,12 +7,13 @@ from pathlib import Path
 import yaml
 
 from descent.page import data_uri, load, write_page
+from descent.steps import end_with_snakemake
 from descent.sweep import axes
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--template", type=Path, required=True, help="the page's Jinja2 template")
     parser.add_argument(
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"
     )
@@ -25,7 +26,7 @@ def main() -> None:
     rows = list(summary)
     write_page(
         arguments.page,
-        arguments.template,
+        "sweep.html.j2",
         sweep=arguments.sweep,
         sweep_yaml=yaml.safe_dump({"sweep": arguments.sweep}, sort_keys=False, default_flow_style=None, width=100),
         overview=load(folder / "overview.json", arguments.results),

@@ -2,13 +2,16 @@
 
 import argparse
 import math
+from collections.abc import Collection
 from itertools import combinations
 from pathlib import Path
 
 import pandas as pd
 
-from descent.files import written_whole
-from descent.statistics import describe, divergence
+from descent.files import write_table, write_text
+from descent.runs import Run
+from descent.statistics import describe
+from descent.steps import end_with_snakemake
 
 METRICS = ["accuracy", "loss"]
 
@@ -18,10 +21,10 @@ DIFFERENCES = ["network", "variant", "other", "seeds"] + [
 ]
 
 
-def last_epoch(evaluation: pd.DataFrame, diverged: pd.Series) -> pd.DataFrame:
+def last_epoch(evaluation: pd.DataFrame, diverged: Collection[int]) -> pd.DataFrame:
     """Test loss and accuracy after the last epoch, indexed by seed; NaN for seeds that ``diverged``."""
     last = evaluation[evaluation["epoch"] == evaluation["epoch"].max()].set_index("seed")[METRICS]
-    return last.drop(diverged.index).reindex(last.index)
+    return last.drop(list(diverged)).reindex(last.index)
 
 
 def describe_initial(network: str, initial: pd.DataFrame) -> dict:
@@ -32,8 +35,8 @@ def describe_initial(network: str, initial: pd.DataFrame) -> dict:
     return row
 
 
-def describe_run(network: str, variant: str, last: pd.DataFrame, diverged: pd.Series) -> dict:
-    """What ``last_epoch`` gave, over the seeds: a row of summary.csv.
+def describe_run(network: str, variant: str, last: pd.DataFrame, diverged: dict[int, int]) -> dict:
+    """What ``last_epoch`` gave, over the seeds: a row of summary.csv; ``diverged`` is that of a ``Run``.
 
     Where a seed diverged there is no mean: it would be one of trained and of lost networks.
     """
@@ -42,7 +45,7 @@ def describe_run(network: str, variant: str, last: pd.DataFrame, diverged: pd.Se
         "variant": variant,
         "seeds": len(last),
         "diverged_seeds": len(diverged),
-        "diverged_iteration": diverged.min() if len(diverged) else math.nan,
+        "diverged_iteration": min(diverged.values(), default=math.nan),
     }
     for metric in METRICS:
         row |= describe(f"test_{metric}", last[metric])
@@ -103,41 +106,34 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
-    parser.add_argument("--initial", type=Path, required=True, help="CSV to write: a row a network, before training")
-    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: a row a network and variant")
-    parser.add_argument("--differences", type=Path, required=True, help="CSV to write: a row a pair of variants")
+    parser.add_argument("--initial", type=Path, required=True, help="CSV to write: before training")
+    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: one row per network and variant")
+    parser.add_argument("--differences", type=Path, required=True, help="CSV to write: one row per pair of variants")
     parser.add_argument("--markdown", type=Path, required=True, help="Markdown to write, accuracies in per cent")
     arguments = parser.parse_args()
 
-    def read(*path: str) -> pd.DataFrame:
-        return pd.read_csv(arguments.results.joinpath(*path))
-
     initial, summary, differences = [], [], []
     for network in arguments.networks:
-        initial.append(describe_initial(network, read(network, "initial.csv")))
+        initial.append(describe_initial(network, pd.read_csv(arguments.results / network / "initial.csv")))
         last = {}
         for variant in arguments.variants:
-            diverged = divergence(read(network, variant, "training.csv"))
-            last[variant] = last_epoch(read(network, variant, "evaluation.csv"), diverged)
-            summary.append(describe_run(network, variant, last[variant], diverged))
+            run = Run(arguments.results / network / variant)
+            last[variant] = last_epoch(run.evaluation, run.diverged)
+            summary.append(describe_run(network, variant, last[variant], run.diverged))
         for other, variant in combinations(arguments.variants, 2):
             differences.append(describe_difference(network, variant, other, last[variant], last[other]))
 
     initial, summary = pd.DataFrame(initial), pd.DataFrame(summary)
     differences = pd.DataFrame(differences, columns=DIFFERENCES)
-    for target, table in {
-        arguments.initial: initial,
-        arguments.summary: summary,
-        arguments.differences: differences,
-    }.items():
-        with written_whole(target) as path:
-            table.to_csv(path, index=False)
-    with written_whole(arguments.markdown) as path:
-        path.write_text(to_markdown(summary, differences))
+    write_table(arguments.initial, initial)
+    write_table(arguments.summary, summary)
+    write_table(arguments.differences, differences)
+    write_text(arguments.markdown, to_markdown(summary, differences))
 
 
 if __name__ == "__main__":

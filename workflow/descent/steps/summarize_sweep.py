@@ -5,11 +5,12 @@ import json
 import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from descent.files import written_whole
+from descent.files import write_json, write_table
+from descent.runs import Run
 from descent.statistics import describe
+from descent.steps import end_with_snakemake
 from descent.sweep import axes, jobs
 
 # A network that guesses has a loss of ln 10 or more, and one accuracy in ten.
@@ -19,14 +20,14 @@ GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
 def describe_points(runs: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
     """A row a point of the grid: after the last epoch, over the seeds; the best point's ``best`` is True.
 
-    A run is lost if its loss was once not finite (``diverged``), or if it ends up ``guessing``: with at least the loss
-    and at most twice the accuracy that this gives. A point of which a run is lost has no mean. The best has the
+    A run is lost if it ``diverged``, or if it ends up ``guessing``: with at least the loss and at most twice the
+    accuracy that this gives. A point of which a run is lost has no mean. The best has the
     highest mean accuracy; ``behind`` is its accuracy less the point's, seed by seed, in which what a seed brings to
     both drops out.
     """
     last = runs[runs["epoch"] == runs["epoch"].max()]
     points = {point: of_point.set_index("seed") for point, of_point in last.groupby(hyperparameters, sort=False)}
-    diverged = {point: p["diverged"].notna() | ~np.isfinite(p["loss"]) for point, p in points.items()}
+    diverged = {point: p["diverged"].notna() for point, p in points.items()}
     guessing = {
         point: (p["loss"] >= GUESSING_LOSS) & (p["accuracy"] <= GUESSING_ACCURACY) & ~diverged[point]
         for point, p in points.items()
@@ -63,23 +64,22 @@ def count(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, int]:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with a folder a job")
-    parser.add_argument("--runs", type=Path, required=True, help="CSV to write: a row a point, seed and epoch")
-    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: a row a point")
+    parser.add_argument("--runs", type=Path, required=True, help="CSV to write: one row per point, seed and epoch")
+    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: one row per point")
     parser.add_argument("--overview", type=Path, required=True, help="JSON to write: how many of what there are")
     arguments = parser.parse_args()
 
-    runs = pd.concat([pd.read_csv(arguments.results / job / "evaluation.csv") for job in jobs(arguments.sweep)])
+    runs = pd.concat([Run(arguments.results / job).evaluation for job in jobs(arguments.sweep)])
     summary = describe_points(runs, list(axes(arguments.sweep)))
-    for target, table in {arguments.runs: runs, arguments.summary: summary}.items():
-        with written_whole(target) as path:
-            table.astype({"diverged": "Int64"} if "diverged" in table else {}).to_csv(path, index=False)
-    with written_whole(arguments.overview) as path:
-        path.write_text(json.dumps(count(runs, summary), indent=2) + "\n")
+    write_table(arguments.runs, runs.astype({"diverged": "Int64"}))
+    write_table(arguments.summary, summary)
+    write_json(arguments.overview, count(runs, summary))
     print("the best:")
     print(summary.loc[summary["best"], [*axes(arguments.sweep), "test_accuracy_mean", "test_accuracy_std"]].to_string())
 

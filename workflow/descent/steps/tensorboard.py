@@ -1,4 +1,4 @@
-"""Write one variant's metrics as the event files that TensorBoard reads, a run a seed."""
+"""Write one variant's metrics as the event files that TensorBoard reads, one run per seed."""
 
 import argparse
 import shutil
@@ -8,6 +8,9 @@ import pandas as pd
 from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+from descent.runs import Run
+from descent.steps import end_with_snakemake
 
 
 def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
@@ -23,13 +26,14 @@ def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def main() -> None:
+    end_with_snakemake()
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--training", type=Path, required=True, help="training.csv of a variant")
-    parser.add_argument("--evaluation", type=Path, required=True, help="evaluation.csv of the same")
+    parser.add_argument("--run", type=Path, required=True, help="the folder that `train` wrote")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write, with one for each seed")
     arguments = parser.parse_args()
 
-    training, evaluation = pd.read_csv(arguments.training), pd.read_csv(arguments.evaluation)
+    run = Run(arguments.run)
+    training, evaluation = run.training, run.evaluation
     training["step"] = training["iteration"]
     evaluation["step"] = evaluation["epoch"].map(training.groupby("epoch")["iteration"].max())
     unfinished = arguments.output.with_name(f".unfinished.{arguments.output.name}")

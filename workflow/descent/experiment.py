@@ -1,0 +1,55 @@
+"""What the rules compute from config.yaml: command line options, twins, and the figures of a network."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+
+def options(**values: Any) -> str:
+    """Command line options in the order of their names, quoted for the shell.
+
+    seeds=[0, 1] is --seeds 0 1; drop_last=True is --drop-last, and False --no-drop-last; a dict is NAME=VALUE
+    words; a list of tuples gives the option once for each; None and an empty list give nothing.
+    """
+    words = []
+    for name, value in sorted(values.items()):
+        name = name.replace("_", "-")
+        match value:
+            case None | []:
+                pass
+            case bool():
+                words.append(f"--{name}" if value else f"--no-{name}")
+            case dict():
+                words += [f"--{name}", *(f"{key}={json.dumps(value[key])}" for key in sorted(value))]
+            case [tuple(), *_]:
+                words += [word for entry in value for word in (f"--{name}", *entry)]
+            case list():
+                words += [f"--{name}", *map(str, value)]
+            case _:
+                words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def variant_options(variant: Mapping[str, Any]) -> str:
+    """The options by which `train` learns of a variant."""
+    hyperparameters = {key: value for key, value in variant.items() if key not in ("implementation", "optimizer")}
+    return options(
+        implementation=variant["implementation"], optimizer=variant["optimizer"], hyperparameters=hyperparameters
+    )
+
+
+def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
+    """The pairs of variants that differ in ``implementation`` alone: (custom, torch)."""
+    return [
+        tuple(sorted(pair, key=lambda variant: variants[variant]["implementation"]))
+        for pair in combinations(variants, 2)
+        if {**variants[pair[0]], "implementation": None} == {**variants[pair[1]], "implementation": None}
+        and variants[pair[0]]["implementation"] != variants[pair[1]]["implementation"]
+    ]
+
+
+def figures(variants: Mapping[str, Mapping]) -> dict[str, list[str]]:
+    """The figures of a network, each with the variants that it overlays: all of them, and each pair of twins."""
+    return {"curves": list(variants)} | {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}

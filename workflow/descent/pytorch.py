@@ -1,0 +1,37 @@
+"""PyTorch set up so that the same training gives the same bytes."""
+
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from descent.devices import take_gpu
+
+
+def prepare(device: torch.device, threads: int) -> None:
+    """Set the threads and determinism, take a GPU if ``device`` is one, and say so where there is only the CPU."""
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # a velocity that decays to less than 1e-38 would slow a CPU down
+    if device.type == "cpu":  # whose operators in use here are deterministic
+        print("training on the CPU" if torch.cuda.is_available() else "no GPU found: training on the CPU")
+        return
+    # device_count() does not start CUDA, so what take_gpu leaves visible still counts.
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))
+    take_gpu(visible.split(","))
+    if not torch.cuda.is_available():
+        raise SystemExit("config.yaml: device: PyTorch finds no GPU for 'cuda' here; 'cpu' would use the CPU")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it would cost operations; all is written here
+
+
+def device_name(device: torch.device) -> str:
+    """The processor's own name for itself."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

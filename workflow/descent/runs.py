@@ -1,0 +1,59 @@
+"""A training's results, read back from its folder."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors.numpy import load_file
+
+from descent.files import sha256
+
+
+class Run:
+    """What `train` wrote into a folder.
+
+    Every file is compared with its checksum in run.json before it is read, so that no table that was edited or
+    damaged is reported as a result: SystemExit names it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json: device, versions, seeds, seconds, divergence, and the checksums of the other files."""
+        try:
+            record = json.loads((self.folder / "run.json").read_text())
+            return record if "sha256" in record else self.refuse("run.json")
+        except ValueError:
+            return self.refuse("run.json")
+
+    @cached_property
+    def training(self) -> pd.DataFrame:
+        """One row per seed and minibatch: seed, iteration, epoch, loss, accuracy."""
+        return pd.read_csv(self.checked("training.csv"))
+
+    @cached_property
+    def evaluation(self) -> pd.DataFrame:
+        """One row per seed and epoch, on the test set: seed, epoch, loss, accuracy; of a sweep's job more columns."""
+        return pd.read_csv(self.checked("evaluation.csv"))
+
+    @cached_property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The trained parameters, each stacked over the seeds."""
+        return load_file(self.checked("parameters.safetensors"))
+
+    @property
+    def diverged(self) -> dict[int, int]:
+        """The seeds that diverged, each with the first iteration whose loss is not finite."""
+        return {int(seed): iteration for seed, iteration in self.record["diverged"].items()}
+
+    def checked(self, name: str) -> Path:
+        path = self.folder / name
+        return path if sha256(path) == self.record["sha256"].get(name) else self.refuse(name)
+
+    def refuse(self, name: str) -> Any:
+        raise SystemExit(f"{self.folder / name} is not what `train` wrote: delete it and run again")
