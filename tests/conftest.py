@@ -89,7 +89,9 @@ class Checkout:
 
     def start(self, *words: str, profile: str = "none", **environment: str) -> subprocess.Popen:
         """Start the everyday command, in a process group of its own; without the default profile's logger."""
-        plain = ["--workflow-profile", profile, "--rerun-incomplete", "--nolock"]
+        settings = yaml.safe_load((self.path / "profiles/default/config.yaml").read_text())
+        plain = ["--workflow-profile", profile, "--rerun-incomplete"]
+        plain += ["--max-checksum-file-size", settings["max-checksum-file-size"]]
         return subprocess.Popen(
             [sys.executable, "-m", "snakemake", "--cores", "1", "--resources", "gpu=1", *plain, *words],
             cwd=self.path,
@@ -117,7 +119,7 @@ class Checkout:
 
     @staticmethod
     def jobs(output: str) -> set[str]:
-        """The jobs that Snakemake tells of, as "rule" or "rule network" or "rule network variant seeds"."""
+        """The jobs that Snakemake names, as "rule" or "rule network" or "rule network variant"."""
         jobs = set()
         block = None
         for line in output.splitlines():

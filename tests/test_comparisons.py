@@ -1,11 +1,14 @@
 """The twins' comparison and the comparison with the sheet, on runs that are written down here."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import REPOSITORY
+from descent.files import sha256, write_json
+from descent.runs import Run
 from descent.steps.compare_published import compare as compare_published
 from descent.steps.compare_published import count
 from descent.steps.compare_twins import compare as compare_twins
@@ -32,7 +35,8 @@ def write_run(folder, losses, accuracies, W0):
         ]
     ).to_csv(folder / "evaluation.csv", index=False)
     save_file({"W0": np.asarray(W0, dtype=np.float32)}, folder / "parameters.safetensors")
-    return folder
+    write_json(folder / "run.json", {"diverged": {}, "sha256": {file.name: sha256(file) for file in folder.iterdir()}})
+    return Run(folder)
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_every_figure_of_the_sheet_is_a_resource():
 
 @pytest.fixture
 def run():
-    """Tables of one network: 3 seeds, 2 epochs of 2 iterations, and losses that are easy to add up."""
+    """A training of 3 seeds, 2 epochs of 2 iterations, and losses that are easy to add up."""
     training = pd.DataFrame(
         [
             {"seed": seed, "iteration": i, "epoch": i // 2, "loss": seed + i, "accuracy": 0.1 * seed}
@@ -129,12 +133,10 @@ def run():
             for epoch in (0, 1)
         ]
     )
-    tables = {
-        ("initial.csv",): pd.DataFrame({"seed": [1, 2, 3], "loss": [2.2, 2.3, 2.4], "accuracy": [0.1, 0.1, 0.13]}),
-        ("a", "training.csv"): training,
-        ("a", "evaluation.csv"): evaluation,
-    }
-    return lambda *path: tables[path]
+    return SimpleNamespace(training=training, evaluation=evaluation, diverged={})
+
+
+INITIAL = pd.DataFrame({"seed": [1, 2, 3], "loss": [2.2, 2.3, 2.4], "accuracy": [0.1, 0.1, 0.13]})
 
 
 def published(*rows):
@@ -151,7 +153,7 @@ def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
         ("a", 7, "train_cumulative", 1.0, 0.5),
         ("a", 7, "test", 1.0, 0.5),
     )
-    table = pd.DataFrame(compare_published("net", sheet, run))
+    table = pd.DataFrame(compare_published("net", sheet, INITIAL, {"a": run}))
     assert len(table) == 8, "this run has no epoch 7"
     losses = table[table["metric"] == "loss"]
     # Means over iterations 0, 1 and 0 to 3 of seed + iteration; the test loss is seed / 10 + 1.
@@ -170,14 +172,9 @@ def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
 
 
 def test_a_run_of_which_a_seed_diverged_has_no_interval(run):
-    def diverged(*path):
-        table = run(*path).astype({"loss": float})
-        if path[-1] == "training.csv":
-            table.loc[(table["seed"] == 2) & (table["iteration"] == 3), "loss"] = np.inf
-        return table
-
+    run.diverged = {2: 3}
     sheet = published(("a", 0, "train_cumulative", 2.5, 0.2), ("a", 1, "test", 1.2, 0.92))
-    table = pd.DataFrame(compare_published("net", sheet, diverged))
+    table = pd.DataFrame(compare_published("net", sheet, INITIAL, {"a": run}))
     assert len(table) == 4
     assert table["inside"].isna().all()
     assert table["mean"].isna().all()
@@ -185,7 +182,8 @@ def test_a_run_of_which_a_seed_diverged_has_no_interval(run):
 
 def test_one_seed_has_no_interval_to_lie_in(run):
     one = published(("a", 1, "test", 1.2, 0.92))
-    table = pd.DataFrame(compare_published("net", one, lambda *path: run(*path).query("seed == 1")))
+    run.training, run.evaluation = (table.query("seed == 1") for table in (run.training, run.evaluation))
+    table = pd.DataFrame(compare_published("net", one, INITIAL, {"a": run}))
     assert table["inside"].isna().all()
     assert count(table.astype({"inside": "boolean"}))["verdict"].tolist() == ["unknown"]
 

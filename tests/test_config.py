@@ -42,7 +42,7 @@ def test_the_default_config_is_valid_and_is_the_labs():
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("epochs", 3, r"top level: unknown key 'epochs'; the keys here are seeds, seeds_per_job, networks"),
+        ("epochs", 3, r"top level: unknown key 'epochs'; the keys here are seeds, networks"),
         ("training.epoch", 3, r"training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("training.epochs", "many", r"training\.epochs: 'many' is not of type integer"),
         ("training.epochs", 20.0, r"training\.epochs: 20\.0 is not of type integer"),
@@ -245,6 +245,6 @@ def test_snakemake_stops_with_a_readable_line(small_checkout, text, message):
 
 
 def test_what_the_command_line_changes_is_checked_too(small_checkout):
-    run = small_checkout.snakemake("--config", "seeds_per_job=0", check=False)
+    run = small_checkout.snakemake("--config", "device=tpu", check=False)
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1] == "config.yaml: seeds_per_job: 0 is less than 1, the least that is allowed"
+    assert run.stderr.splitlines()[-1] == "config.yaml: device: 'tpu' is not one of auto, cpu, cuda"

@@ -95,7 +95,7 @@ def test_a_job_that_sees_one_gpu_shares_it(start):
 def test_a_training_job_takes_one_of_those_that_it_may_see(start):
     training = """
 import os, sys, torch
-from descent.steps.train import prepare
+from descent.pytorch import prepare
 try:
     prepare(torch.device("cuda"), 1)
 except SystemExit as error:

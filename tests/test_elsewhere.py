@@ -52,7 +52,7 @@ def test_it_runs_in_another_folder(small_checkout, tmp_path):
 
 def test_snakemake_and_its_plugin_accept_the_profile_for_slurm(small_checkout):
     run = small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run")
-    assert {"train exercise torch_sgd 0-4", "report"} <= small_checkout.jobs(run.stdout)
+    assert {"train exercise torch_sgd", "report"} <= small_checkout.jobs(run.stdout)
     profile = small_checkout.path / "profiles/slurm/config.yaml"
     profile.write_text(profile.read_text() + "no-such-setting: 1\n")
     assert small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run", check=False).returncode
@@ -63,13 +63,10 @@ def test_snakemakes_own_report_is_a_site_with_the_figures_and_captions(finished)
     with zipfile.ZipFile(io.BytesIO((finished.path / "provenance.zip").read_bytes())) as site:
         names = site.namelist()
         assert any(name.endswith("report.html") for name in names)
-        assert sum(name.endswith("curves.svg") for name in names) == 2
-        files = ("summary.csv", "verdicts.csv", "published.svg", "/report.html", "custom_sgd+torch_sgd.svg")
-        assert [sum(name.endswith(file) for name in names) for file in files] == [
-            1,
-            1,
-            1,
-            2,
-            2,
-        ]  # Snakemake has a report.html of its own
+    for file, times in {
+        "curves.svg": 2,
+        "summary.csv": 1,
+        "/report.html": 2,
+    }.items():  # Snakemake has a report.html too
+        assert sum(name.endswith(file) for name in names) == times
     (finished.path / "provenance.zip").unlink()

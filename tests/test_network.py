@@ -3,6 +3,7 @@ import math
 import torch
 from descent.evaluation import accuracy, cross_entropy
 from descent.network import forward, initialize, stack
+from descent.streams import INITIALIZATION, SHUFFLING, generator
 
 
 def random_parameters(seeds: int, hidden: list[int], dtype=torch.float64) -> dict[str, torch.Tensor]:
@@ -70,3 +71,10 @@ def test_accuracy_is_the_fraction_whose_largest_logit_is_the_labels():
     logits = torch.eye(4).expand(2, 4, 4)
     labels = torch.tensor([[0, 1, 2, 3], [0, 1, 3, 2]])
     assert accuracy(logits, labels).tolist() == [1.0, 0.5]
+
+
+def test_networks_of_other_sizes_and_the_shuffling_draw_other_numbers_from_a_seed():
+    wide, narrow = (initialize(hidden, seed=0)["W0"].flatten()[:5000] for hidden in ([100, 100], [50, 50]))
+    assert abs(torch.corrcoef(torch.stack([wide, narrow]))[0, 1]) < 5 / math.sqrt(5000)
+    first, shuffling = (torch.rand(5, generator=generator(0, use)) for use in (INITIALIZATION, SHUFFLING))
+    assert not torch.equal(first, shuffling)

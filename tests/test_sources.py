@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PACKAGE_PATH
-from descent.sources import PACKAGE, sources
+from descent.sources import PACKAGE, digest, sources
 
 STEPS = sorted(file.stem for file in (PACKAGE / "steps").glob("[a-z]*.py"))
 
@@ -28,7 +28,9 @@ def test_the_sources_of_a_step_are_what_python_really_imports(step):
 
 def test_every_module_of_the_package_serves_a_step_or_the_snakefile():
     served = {file for step in STEPS for file in sources(f"descent.steps.{step}")}
-    served |= {file for module in ("config", "devices", "sources") for file in sources(f"descent.{module}")}
+    served |= {
+        file for module in ("config", "devices", "experiment", "sources") for file in sources(f"descent.{module}")
+    }
     assert set(PACKAGE.rglob("*.py")) == served
 
 
@@ -36,3 +38,15 @@ def test_what_draws_the_curves_does_not_depend_on_the_update_rules():
     names = {file.name for file in sources("descent.steps.plot_curves")}
     assert "optimizers.py" not in names
     assert "optimizers.py" in {file.name for file in sources("descent.steps.train")}
+
+
+def test_a_digest_tells_content_from_content_and_from_its_place(tmp_path):
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.write_text("ab")
+    two.write_text("c")
+    before = digest([one, two])
+    one.touch()
+    assert digest([one, two]) == before
+    one.write_text("a")
+    two.write_text("bc")
+    assert digest([one, two]) != before

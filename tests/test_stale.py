@@ -23,14 +23,12 @@ def each(rule, *wildcards):
     return {" ".join([rule, *values]) for values in itertools.product(*wildcards)}
 
 
-def train(networks=NETWORKS, variants=VARIANTS, seeds=("0-1",)):
-    """Training jobs, and those that gather what they wrote."""
-    return each("train", networks, variants, seeds) | each("gather", networks, variants)
+def train(networks=NETWORKS, variants=VARIANTS):
+    return each("train", networks, variants)
 
 
-def initialize(networks=NETWORKS, seeds=("0-1",)):
-    """Initializing jobs, and those that gather what they wrote."""
-    return each("initialize", networks, seeds) | each("gather_initial", networks)
+def initialize(networks=NETWORKS):
+    return each("initialize", networks)
 
 
 def plot(networks=NETWORKS):
@@ -38,8 +36,8 @@ def plot(networks=NETWORKS):
 
 
 TABLES = {"summarize", "compare_twins", "compare_published"}
-AFTER_GATHER = plot() | TABLES | {"report"}
-AFTER_TRAIN = train() | AFTER_GATHER
+AFTER = plot() | TABLES | {"report"}  # what reads the trainings
+AFTER_TRAIN = train() | AFTER
 ALL = {"download_mnist"} | initialize() | AFTER_TRAIN
 
 # What runs when a rule's jobs run: themselves, and what follows.
@@ -47,7 +45,6 @@ FOLLOWS = {
     "download_mnist": ALL,
     "initialize": initialize() | AFTER_TRAIN,
     "train": AFTER_TRAIN,
-    "gather": each("gather", NETWORKS, VARIANTS) | each("gather_initial", NETWORKS) | AFTER_GATHER,
     "plot_curves": plot() | {"report"},
     "summarize": {"summarize", "report"},
     "compare_twins": {"compare_twins", "report"},
@@ -63,11 +60,10 @@ FOLLOWS = {
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, small_mnist) -> Checkout:
-    """A checkout in which a small workflow has run to its end: two networks, two twins, two seeds in a job."""
+    """A checkout in which a small workflow has run to its end: two networks, two twins, two seeds."""
     checkout = check_out_small(tmp_path_factory.mktemp("stale"), small_mnist)
 
     def shrink(config):
-        config["seeds_per_job"] = 2
         config["variants"] = {variant: config["variants"][variant] for variant in VARIANTS}
 
     checkout.edit_config(shrink)
@@ -148,8 +144,15 @@ def delete(name):
     return edit
 
 
-def truncate(name):
-    return lambda checkout: os.truncate(checkout.path / name, 100)
+def with_old_time(edit):
+    """An edit of files that leaves them all with times of long ago."""
+
+    def edit_and_age(checkout):
+        edit(checkout)
+        for file in tracked(checkout):
+            os.utime(file, (0, 0))
+
+    return edit_and_age
 
 
 def flip(name):
@@ -162,7 +165,7 @@ def flip(name):
 
 
 DEVICE = "cuda" if __import__("torch").cuda.is_available() else "cpu"
-ONE = train(["exercise"], ["custom_sgd"])  # one training, and what gathers it
+OPTIMIZERS = "workflow/descent/optimizers.py"
 RUN = "results/exercise/custom_sgd"
 NEW = {"implementation": "custom", "optimizer": "sgd", "lr": 0.05}
 
@@ -178,29 +181,18 @@ ROWS = {
     ),
     "one variant's lr": (
         config(lambda c: c["variants"]["torch_sgd"].update(lr=0.02)),
-        train(variants=["torch_sgd"]) | AFTER_GATHER,
+        train(variants=["torch_sgd"]) | AFTER,
     ),
-    "rename a variant": (config(rename), train(variants=["renamed"]) | AFTER_GATHER),
+    "rename a variant": (config(rename), train(variants=["renamed"]) | AFTER),
     # It is no twin, so the twins stay as they are.
     "add a variant": (
         config(lambda c: c["variants"].update(new=NEW)),
-        train(variants=["new"]) | AFTER_GATHER - {"compare_twins"},
+        train(variants=["new"]) | AFTER - {"compare_twins"},
     ),
-    "remove a variant": (config(lambda c: c["variants"].pop("torch_sgd")), AFTER_GATHER),
-    "add a seed": (
-        config(lambda c: c["seeds"].append(2)),
-        initialize(seeds=["2-3"]) | train(seeds=["2-3"]) | AFTER_GATHER,
-    ),
-    "add a seed in front": (
-        config(lambda c: c.update(seeds=[7, 0, 1])),
-        initialize(seeds=["6-7"]) | train(seeds=["6-7"]) | AFTER_GATHER,
-    ),
+    "remove a variant": (config(lambda c: c["variants"].pop("torch_sgd")), AFTER),
+    "add a seed": (config(lambda c: c["seeds"].append(2)), initialize() | AFTER_TRAIN),
     "seeds in another order": (config(lambda c: c["seeds"].reverse()), {"report"}),
     "remove a seed": (config(lambda c: c["seeds"].pop()), initialize() | AFTER_TRAIN),
-    "seeds in other jobs": (
-        config(lambda c: c.update(seeds_per_job=1)),
-        initialize(seeds=["0-0", "1-1"]) | train(seeds=["0-0", "1-1"]) | AFTER_GATHER,
-    ),
     "hidden sizes of one network": (
         config(lambda c: c["networks"].update(notebook=[5, 5])),
         initialize(["notebook"]) | train(["notebook"]) | plot(["notebook"]) | TABLES | {"report"},
@@ -218,7 +210,7 @@ ROWS = {
     ),
     "device written out as what auto chose": (config(lambda c: c.update(device=DEVICE)), {"report"}),
     "a rule's shell text": (
-        replace("workflow/rules/compare.smk", "descent.steps.summarize {", "descent.steps.summarize  {"),
+        replace("workflow/rules/compare.smk", "--differences {", "--differences  {"),
         FOLLOWS["summarize"],
     ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
@@ -228,31 +220,20 @@ ROWS = {
     "delete a table": (delete("results/summary.md"), {"summarize", "report"}),
     "delete the page": (delete("results/report.html"), {"report"}),
     "delete a training's parameters": (
-        delete(f"{RUN}/seeds_0-1/parameters.safetensors"),
-        ONE | plot(["exercise"]) | TABLES | {"report"},
-    ),
-    "delete a gathered table": (
-        delete(f"{RUN}/evaluation.csv"),
-        each("gather", ["exercise"], ["custom_sgd"]) | plot(["exercise"]) | TABLES | {"report"},
+        delete(f"{RUN}/parameters.safetensors"),
+        train(["exercise"], ["custom_sgd"]) | plot(["exercise"]) | TABLES | {"report"},
     ),
     # It is fetched again once a step needs it.
     "delete MNIST": (delete("resources/mnist.safetensors"), set()),
-    "delete a log": (delete(f"{RUN}/seeds_0-1/train.log"), set()),
+    "delete a log": (delete(f"{RUN}/train.log"), set()),
     "delete .snakemake": (delete(".snakemake"), set()),
-    "truncate an output": (
-        truncate(f"{RUN}/seeds_0-1/training.csv"),
-        ONE | plot(["exercise"]) | TABLES | {"report"},
+    "touch MNIST": (lambda checkout: (checkout.path / "resources/mnist.safetensors").touch(), set()),
+    "change one byte of MNIST": (flip("resources/mnist.safetensors"), initialize() | AFTER_TRAIN),
+    "a rule of an older time, as `cp -p`, `mv`, `rsync -a` and `tar x` leave it": (
+        with_old_time(replace("workflow/descent/optimizers.py", "v, alpha=-lr)", "v, alpha=-2 * lr)")),
+        AFTER_TRAIN,
     ),
-    "change one byte in an output": (
-        flip(f"{RUN}/seeds_0-1/parameters.safetensors"),
-        ONE | plot(["exercise"]) | TABLES | {"report"},
-    ),
-    "change one byte of MNIST": (flip("resources/mnist.safetensors"), set()),
-    "change one byte of MNIST, and delete the results": (
-        lambda checkout: (flip("resources/mnist.safetensors")(checkout), delete("results")(checkout)),
-        ALL,
-    ),
-    "change one byte in the page": (flip("results/report.html"), {"report"}),
+    "a template of an older time": (with_old_time(append("workflow/report/report.html.j2", "<!-- -->")), {"report"}),
 }
 
 
@@ -295,7 +276,7 @@ def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
         if module in modules:
             expected |= FOLLOWS[step]
     assert checkout.stale() == expected
-    assert expected or re.search(r"_sweep$|\.(sweep|tensorboard|config|sources)$", module)
+    assert expected or re.search(r"_sweep$|\.(sweep|tensorboard|config|experiment|sources)$", module)
 
 
 def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):
@@ -311,11 +292,62 @@ def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):
     assert checkout.jobs(run.stdout) == FOLLOWS["initialize"]
 
 
-def test_a_file_that_was_changed_is_kept_and_told(checkout):
-    file = checkout.path / RUN / "seeds_0-1/training.csv"
-    file.write_text("my own notes")
-    run = checkout.snakemake()
-    told = "results/exercise/custom_sgd/seeds_0-1/training.csv was changed after it was made"
-    assert f"{told}: set aside as {told.split()[0]}.changed" in run.stderr
-    assert file.with_name("training.csv.changed").read_text() == "my own notes"
-    assert file.read_text().startswith("seed,iteration")
+def test_a_copy_of_the_folder_has_nothing_to_do(checkout, tmp_path):
+    subprocess.run(["cp", "-r", checkout.path, tmp_path / "copied"], check=True)
+    assert Checkout(tmp_path / "copied").stale() == set()
+
+
+def test_a_rule_that_is_edited_and_put_back_makes_stale_and_fresh_again(checkout):
+    backup = checkout.path / "backup"
+    shutil.copy2(checkout.path / OPTIMIZERS, backup)
+    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(checkout)
+    assert checkout.stale() == AFTER_TRAIN
+    checkout.snakemake()
+    backup.replace(checkout.path / OPTIMIZERS)  # with its old time
+    assert checkout.stale() == AFTER_TRAIN
+    checkout.snakemake()
+    assert checkout.stale() == set()
+
+
+def test_what_a_rule_that_was_edited_while_it_ran_has_trained_is_stale(checkout):
+    checkout.edit_config(lambda c: c["training"].update(epochs=3))
+    run = checkout.start()
+    for line in run.stderr:
+        if line.startswith("rule train:"):
+            break
+    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(checkout)
+    assert run.communicate() and run.returncode == 0
+    assert checkout.stale() == AFTER_TRAIN
+
+
+@pytest.mark.parametrize("command", [["--dry-run"], ["--summary"], ["--lint"]], ids=str)
+def test_looking_changes_nothing(command, checkout):
+    flip(f"{RUN}/training.csv")(checkout)
+
+    def files():
+        paths = [path for path in sorted(checkout.path.rglob("*")) if path.is_file()]
+        ours = [path for path in paths if ".snakemake" not in path.parts and "__pycache__" not in path.parts]
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in ours}
+
+    before = files()
+    checkout.snakemake(*command, check=False)
+    assert files() == before
+
+
+@pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "parameters.safetensors", "run.json"])
+def test_an_edited_result_is_never_reported(name, checkout):
+    page = checkout.path / "results/report.html"
+    before = page.read_bytes()
+    file = checkout.path / RUN / name
+    content = file.read_bytes()
+    file.write_bytes(b"my own notes" if name == "run.json" else content + content[-1:])
+    run = checkout.snakemake(check=False)
+    assert run.returncode
+    assert f"{RUN}/{name} is not what `train` wrote: delete it and run again" in run.stdout
+    assert "Traceback" not in run.stdout + run.stderr
+    assert page.read_bytes() == before
+    file.unlink()
+    checkout.snakemake()
+    if name != "run.json":  # which has the seconds
+        assert file.read_bytes() == content
+    assert checkout.stale() == set()

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 from conftest import REPOSITORY, Checkout, step
-from descent.config import read_optimizers
+from descent.optimizers import defaults
+from descent.runs import Run
 from descent.steps.plot_sweep import heat_map, is_marked
 from descent.steps.summarize_sweep import describe_points
 from descent.sweep import jobs, marks, name, points
@@ -101,15 +102,15 @@ GRIDS = {
 
 def train(swept, folder, optimizer, points) -> pd.DataFrame:
     """Train some points by themselves, one seed, in double precision, with the images in the seed's order."""
-    mnist, initial, target = swept.path / "resources/mnist.safetensors", folder / "initial", folder / "csv"
+    mnist, initial, target = swept.path / "resources/mnist.safetensors", folder / "initial", folder / "output"
     common = ["--mnist", mnist, "--evaluation-batch-size", 256]
     if not initial.exists():
         words = ["--hidden", 8, 8, "--seeds", 3, "--parameters", initial, "--metrics", folder / "metrics"]
         step("initialize", *common, *words)
     words = ["--initial", initial, "--optimizer", optimizer, "--points", json.dumps(points), "--epochs", 2, "--shuffle"]
-    words += ["--batch-size", 16, "--dtype", "float64", "--device", "cpu", "--evaluation", target]
+    words += ["--batch-size", 16, "--dtype", "float64", "--device", "cpu", "--output", target]
     step("train_sweep", *common, *words)
-    return pd.read_csv(target)
+    return Run(target).evaluation
 
 
 @pytest.mark.parametrize("grid", GRIDS)
@@ -130,9 +131,9 @@ def test_a_run_that_diverges_stops_no_other_of_its_job(swept, tmp_path):
     assert describe_points(runs, ["lr", "weight_decay"])["lost_seeds"].tolist() == [0, 1]
 
 
-def test_a_run_that_is_lost_in_its_last_step_or_that_guesses_takes_its_points_mean():
+def test_a_run_that_diverges_or_guesses_takes_its_points_mean():
     columns = ["lr", "seed", "epoch", "loss", "accuracy", "diverged"]
-    good, nan, guess = (0.2, 0.95, None), (float("nan"), 0.098, None), (2.31, 0.1, None)
+    good, nan, guess = (0.2, 0.95, None), (float("nan"), 0.098, 100), (2.31, 0.1, None)
     confident = (2.5, 0.94, None)  # a high loss by a few bad mistakes is no guessing
     runs = {0.1: [good, good], 0.2: [good, nan], 0.3: [good, guess], 0.4: [good, confident]}
     table = pd.DataFrame(
@@ -153,11 +154,10 @@ def test_a_figure_marks_the_variants_that_are_points_of_the_grid():
         "decayed": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.1},
         "adam": {"implementation": "custom", "optimizer": "adam", "lr": 0.001},
     }
-    known = read_optimizers()
-    sgd = marks({"optimizer": "sgd", "lr": [0.01, 0.1], "momentum": [0, 0.9]}, variants, known["sgd"][1])
+    sgd = marks({"optimizer": "sgd", "lr": [0.01, 0.1], "momentum": [0, 0.9]}, variants, defaults("sgd"))
     assert sgd == [{"lr": 0.01, "momentum": 0.0}, {"lr": 0.01, "momentum": 0.9}]
     adam = {"optimizer": "adam", "lr": [0.001], "betas": [[0.9, 0.999], [0.5, 0.9]]}
-    assert marks(adam, variants, known["adam"][1]) == [{"lr": 0.001, "betas": [0.9, 0.999]}]
+    assert marks(adam, variants, defaults("adam")) == [{"lr": 0.001, "betas": [0.9, 0.999]}]
     assert is_marked(pd.Series({"lr": 0.001, "betas": "[0.9, 0.999]"}), [{"lr": 0.001, "betas": [0.9, 0.999]}])
     assert not is_marked(pd.Series({"lr": 0.001, "eps": 1e-10}), [{"lr": 0.001, "eps": 1e-8}])
     assert is_marked(pd.Series({"lr": 0.01, "momentum": 0.0}), sgd)

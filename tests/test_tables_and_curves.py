@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from descent.statistics import describe, divergence, prediction_interval
+from descent.statistics import describe, prediction_interval
 from descent.steps.plot_curves import STYLES, plot, smooth
 from descent.steps.summarize import DIFFERENCES, describe_difference, describe_run, last_epoch, to_markdown
 
@@ -43,7 +43,7 @@ def test_the_prediction_interval_holds_one_more_value_in_95_of_100_cases():
     assert inside / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard deviations of this count
 
 
-NONE_DIVERGED = pd.Series(dtype=int)
+NONE_DIVERGED = {}
 
 
 def test_the_summary_is_that_of_the_last_epoch():
@@ -63,13 +63,8 @@ def test_differences_are_taken_seed_by_seed():
 
 
 def test_a_run_that_diverged_has_no_mean():
-    losses = pd.DataFrame(
-        {"seed": [4, 4, 4, 7, 7, 7], "iteration": [0, 1, 2] * 2, "loss": [1, 2, 3, 1, np.inf, np.nan]}
-    )
-    diverged = divergence(losses)
-    assert diverged.to_dict() == {7: 1}
-    last = last_epoch(evaluation([0.5, 0.7]), pd.Series({1: 30}))
-    row = describe_run("small", "a", last, pd.Series({1: 30}))
+    last = last_epoch(evaluation([0.5, 0.7]), {1: 30})
+    row = describe_run("small", "a", last, {1: 30})
     assert (row["diverged_seeds"], row["diverged_iteration"]) == (1, 30)
     assert math.isnan(row["test_accuracy_mean"])
     text = to_markdown(pd.DataFrame([row]), pd.DataFrame(columns=DIFFERENCES))
@@ -112,8 +107,8 @@ def test_a_window_longer_than_the_training_is_the_whole_training():
 def test_a_curve_ends_where_a_seed_diverges_and_says_so():
     losses = np.full((40, 2), 0.5)
     losses[30:, 1] = np.nan
-    curve = smooth(training(losses), window=4)
-    assert curve["loss", "mean"].last_valid_index() == 29
+    curve = smooth(training(losses), window=4, diverged=[30])
+    assert curve["loss", "mean"].last_valid_index() == curve["accuracy", "mean"].last_valid_index() == 29
     figure = plot({"a": curve}, {"a": {"color": "blue"} | STYLES["custom"]}, 4)
     line, cross = figure.axes[0].lines
     assert line.get_label() == "a (diverged)"

@@ -24,7 +24,7 @@ def test_an_error_shows_the_steps_message_and_where_its_log_is(checkout):
     run = checkout.snakemake(profile=PROFILE, check=False)
     assert run.returncode
     assert "Traceback" not in run.stdout + run.stderr
-    assert re.search(r"Log file: results/\w+/\w+/seeds_0-4/train.log", run.stderr)
+    assert re.search(r"Log file: results/\w+/\w+/train.log", run.stderr)
     assert "config.yaml: training.batch_size: 5000 is more than" in run.stdout
     assert len(run.stderr.splitlines()) < 70
 

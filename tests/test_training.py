@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from conftest import step
@@ -5,7 +7,7 @@ from descent.evaluation import evaluate
 from descent.mnist import Split
 from descent.network import forward, initialize, stack
 from descent.optimizers import make_step
-from descent.training import minibatches, permutations, train
+from descent.training import Metrics, divergence, minibatches, permutations, train
 
 
 @pytest.fixture
@@ -105,18 +107,21 @@ def test_after_each_epoch_what_was_measured_so_far_is_told(data):
     assert told == [(0, 6, 1), (1, 12, 2)]
 
 
+def test_a_run_diverges_at_the_first_loss_that_is_not_finite_or_after_its_last_step():
+    inf, nan = math.inf, math.nan
+    training = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, inf, 1.0, 1.0], [1.0, nan, nan, 1.0]])
+    evaluation = torch.tensor([[1.0, nan, nan, nan]])
+    assert divergence(Metrics(training, training), Metrics(evaluation, evaluation)) == [None, 1, 2, 3]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_on_a_gpu_two_processes_train_to_the_same_bytes(real_mnist, tmp_path):
     initial = tmp_path / "initial.safetensors"
     step("initialize", "--mnist", real_mnist, "--hidden", 100, 100, "--seeds", 0, 1, "--evaluation-batch-size", 256,
          "--parameters", initial, "--metrics", tmp_path / "initial.csv")  # fmt: skip
     for run in "ab":
-        trained = step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom",
+        step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom",
              "--optimizer", "sgd", "--hyperparameters", "lr=0.01", "momentum=0.9", "--epochs", 3, "--batch-size", 128,
-             "--evaluation-batch-size", 256, "--device", "cuda", "--training", tmp_path / run / "training.csv",
-             "--evaluation", tmp_path / run / "evaluation.csv",
-             "--parameters", tmp_path / run / "parameters.safetensors",
-             "--run", tmp_path / run / "run.json")  # fmt: skip
-        assert "without a CUDA graph" not in trained.stdout
+             "--evaluation-batch-size", 256, "--device", "cuda", "--output", tmp_path / run)  # fmt: skip
     for file in ("training.csv", "evaluation.csv", "parameters.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

@@ -14,7 +14,7 @@ rule initialize:
         torch=version("torch"),
         options=lambda wildcards: options(
             hidden=NETWORKS[wildcards.network],
-            seeds=config["seeds"],
+            seeds=sorted(config["seeds"]),
             evaluation_batch_size=config["evaluation"]["batch_size"],
         ),
     shell:

@@ -1,0 +1,36 @@
+"""What the rules compute from config.yaml, without Snakemake."""
+
+from descent.experiment import figures, options, twins, variant_options
+
+SGD = {"optimizer": "sgd", "lr": 0.01}
+VARIANTS = {
+    "torch_sgd": {"implementation": "torch"} | SGD,
+    "custom_sgd": {"implementation": "custom"} | SGD,
+    "faster": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
+    "again": {"implementation": "custom"} | SGD,
+}
+
+
+def test_options_are_quoted_words_in_the_order_of_their_names():
+    assert options(seeds=[0, 1], drop_last=True, shuffle=False) == "--drop-last --seeds 0 1 --no-shuffle"
+    assert options(source=None, networks=[], epochs=20) == "--epochs 20"
+    assert options(source="a b; $(x)") == "--source 'a b; $(x)'"
+    assert options(pair=[("a", "b"), ("c", "d")]) == "--pair a b --pair c d"
+
+
+def test_a_variants_hyperparameters_are_one_option_whatever_their_order_in_the_config():
+    variant = {"implementation": "custom", "optimizer": "adam", "lr": 0.001, "betas": [0.9, 0.99]}
+    expected = "--hyperparameters 'betas=[0.9, 0.99]' lr=0.001 --implementation custom --optimizer adam"
+    assert variant_options(variant) == variant_options(dict(reversed(variant.items()))) == expected
+
+
+def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
+    assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
+
+
+def test_a_network_has_a_figure_of_all_variants_and_one_for_each_pair_of_twins():
+    assert figures(VARIANTS) == {
+        "curves": list(VARIANTS),
+        "custom_sgd+torch_sgd": ["custom_sgd", "torch_sgd"],
+        "again+torch_sgd": ["again", "torch_sgd"],
+    }
