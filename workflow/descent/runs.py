@@ -28,7 +28,7 @@ class Run:
         try:
             record = json.loads((self.folder / "run.json").read_text())
             return record if "sha256" in record else self.refuse("run.json")
-        except ValueError:
+        except (OSError, ValueError):
             return self.refuse("run.json")
 
     @cached_property
