@@ -1,6 +1,6 @@
 """What the rules compute from config.yaml, without Snakemake."""
 
-from descent.experiment import figures, options, twins, variant_options
+from descent.experiment import figures, options, plot_options, stacks, twins, variant_options
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -33,4 +33,22 @@ def test_a_network_has_a_figure_of_all_variants_and_one_for_each_pair_of_twins()
         "curves": list(VARIANTS),
         "custom_sgd+torch_sgd": ["custom_sgd", "torch_sgd"],
         "again+torch_sgd": ["again", "torch_sgd"],
+    }
+
+
+def test_curves_are_drawn_from_every_variants_folder():
+    pair = {variant: VARIANTS[variant] for variant in ("custom_sgd", "torch_sgd")}
+    assert plot_options("net", pair, 50) == (
+        "--figure results/net/curves custom_sgd torch_sgd"
+        " --figure results/net/custom_sgd+torch_sgd custom_sgd torch_sgd"
+        " --run custom_sgd custom results/net/custom_sgd --run torch_sgd torch results/net/torch_sgd --smoothing 50"
+    )
+
+
+def test_every_network_is_initialized_for_the_seeds_and_one_of_them_for_the_sweeps():
+    config = {"seeds": [7, 0], "networks": {"a": [8, 8], "b": [6]}}
+    alone = {"a": {"hidden": [8, 8], "seeds": [0, 7]}, "b": {"hidden": [6], "seeds": [0, 7]}}
+    assert stacks(config) == alone
+    assert stacks(config | {"sweep": {"network": "b", "seeds": 3}}) == alone | {
+        "sweep": {"hidden": [6], "seeds": [0, 1, 2]}
     }

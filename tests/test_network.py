@@ -4,6 +4,7 @@ import torch
 from descent.evaluation import accuracy, cross_entropy
 from descent.network import forward, initialize, stack
 from descent.streams import INITIALIZATION, SHUFFLING, generator
+from descent.training import permutations
 
 
 def random_parameters(seeds: int, hidden: list[int], dtype=torch.float64) -> dict[str, torch.Tensor]:
@@ -76,5 +77,6 @@ def test_accuracy_is_the_fraction_whose_largest_logit_is_the_labels():
 def test_networks_of_other_sizes_and_the_shuffling_draw_other_numbers_from_a_seed():
     wide, narrow = (initialize(hidden, seed=0)["W0"].flatten()[:5000] for hidden in ([100, 100], [50, 50]))
     assert abs(torch.corrcoef(torch.stack([wide, narrow]))[0, 1]) < 5 / math.sqrt(5000)
-    first, shuffling = (torch.rand(5, generator=generator(0, use)) for use in (INITIALIZATION, SHUFFLING))
-    assert not torch.equal(first, shuffling)
+    order = next(permutations([0], 50))[0]
+    for stream, same in [((SHUFFLING,), True), ((INITIALIZATION, 100, 100), False), ((INITIALIZATION,), False)]:
+        assert torch.equal(order, torch.randperm(50, generator=generator(0, *stream))) == same

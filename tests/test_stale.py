@@ -68,6 +68,8 @@ def finished(tmp_path_factory, small_mnist) -> Checkout:
 
     checkout.edit_config(shrink)
     checkout.snakemake()
+    mnist = checkout.path / "resources/mnist.safetensors"
+    assert mnist.stat().st_size > 1_000_000, "Snakemake compares smaller files by content without being asked"
     return checkout
 
 
@@ -210,7 +212,7 @@ ROWS = {
     ),
     "device written out as what auto chose": (config(lambda c: c.update(device=DEVICE)), {"report"}),
     "a rule's shell text": (
-        replace("workflow/rules/compare.smk", "--differences {", "--differences  {"),
+        replace("workflow/rules/compare.smk", 'step("summarize", "{', 'step("summarize", " {'),
         FOLLOWS["summarize"],
     ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),

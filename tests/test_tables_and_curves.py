@@ -109,15 +109,17 @@ def test_a_curve_ends_where_a_seed_diverges_and_says_so():
     losses[30:, 1] = np.nan
     curve = smooth(training(losses), window=4, diverged=[30])
     assert curve["loss", "mean"].last_valid_index() == curve["accuracy", "mean"].last_valid_index() == 29
-    figure = plot({"a": curve}, {"a": {"color": "blue"} | STYLES["custom"]}, 4)
-    line, cross = figure.axes[0].lines
-    assert line.get_label() == "a (diverged)"
+    figure = plot({"a": curve}, {"a": {"label": "a (diverged)", "color": "blue"} | STYLES["custom"]}, 4)
+    _, cross = figure.axes[0].lines
     assert cross.get_xdata() == [29]
 
 
 def test_a_figure_overlays_its_variants_with_one_band_each():
     curve = smooth(training(np.random.default_rng(0).random((40, 3))), window=10)
-    looks = {"a": {"color": "blue"} | STYLES["custom"], "b": {"color": "red"} | STYLES["torch"]}
+    looks = {
+        "a": {"label": "a", "color": "blue"} | STYLES["custom"],
+        "b": {"label": "b", "color": "red"} | STYLES["torch"],
+    }
     figure = plot({"a": curve, "b": curve}, looks, 10)
     for panel in figure.axes:
         custom, torch = panel.lines

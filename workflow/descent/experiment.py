@@ -1,4 +1,4 @@
-"""What the rules compute from config.yaml: command line options, twins, and the figures of a network."""
+"""What the rules compute from config.yaml: command line options, what is initialized, twins, and figures."""
 
 import json
 import shlex
@@ -53,3 +53,22 @@ def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
 def figures(variants: Mapping[str, Mapping]) -> dict[str, list[str]]:
     """The figures of a network, each with the variants that it overlays: all of them, and each pair of twins."""
     return {"curves": list(variants)} | {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
+
+
+def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) -> str:
+    """The options by which `plot_curves` learns of a network's variants and figures."""
+    folder = f"results/{network}"
+    return options(
+        run=[(variant, entry["implementation"], f"{folder}/{variant}") for variant, entry in variants.items()],
+        figure=[(f"{folder}/{figure}", *overlaid) for figure, overlaid in figures(variants).items()],
+        smoothing=smoothing,
+    )
+
+
+def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
+    """The stacks of networks to initialize, with their hidden sizes and seeds: each network's, and the sweep's."""
+    networks, seeds, sweep = config["networks"], sorted(config["seeds"]), config.get("sweep")
+    found = {network: {"hidden": hidden, "seeds": seeds} for network, hidden in networks.items()}
+    if sweep:
+        found["sweep"] = {"hidden": networks[sweep["network"]], "seeds": list(range(sweep["seeds"]))}
+    return found

@@ -13,9 +13,8 @@ COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7
 
 
 def save(figure: Figure, path: str | Path) -> None:
-    """Save ``figure`` as its ending says, .svg or .png; the same figure gives the same bytes."""
-    with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(path) as unfinished:
-        if unfinished.suffix == ".svg":
-            figure.savefig(unfinished, metadata={"Date": None})
-        else:
-            figure.savefig(unfinished, dpi=150)
+    """Save ``figure`` as ``path``.svg and ``path``.png; the same figure gives the same bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(f"{path}.svg") as unfinished:
+        figure.savefig(unfinished, metadata={"Date": None})
+    with written_whole(f"{path}.png") as unfinished:
+        figure.savefig(unfinished, dpi=150)

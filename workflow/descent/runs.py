@@ -27,8 +27,8 @@ class Run:
         """run.json: device, versions, seeds, seconds, divergence, and the checksums of the other files."""
         try:
             record = json.loads((self.folder / "run.json").read_text())
-            return record if "sha256" in record else self.refuse("run.json")
-        except (OSError, ValueError):
+            return record | {"sha256": dict(record["sha256"])}
+        except (OSError, ValueError, KeyError, TypeError):
             return self.refuse("run.json")
 
     @cached_property

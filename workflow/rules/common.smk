@@ -6,11 +6,12 @@ import time
 from importlib.metadata import version
 
 from descent.devices import choose
-from descent.experiment import figures, options, twins, variant_options
+from descent.experiment import figures, options, plot_options, stacks, twins, variant_options
 from descent.sources import digest, sources
 
 STARTED = time.time()
 NETWORKS, VARIANTS = config["networks"], config["variants"]
+STACKS = stacks(config)
 TRAINING = {key: value for key, value in config["training"].items() if key != "tensorboard"}
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
@@ -28,7 +29,7 @@ os.environ.update(
 
 
 wildcard_constraints:
-    network="|".join(NETWORKS),
+    network="|".join(STACKS),
     variant="|".join(VARIANTS),
     job="[^/]+=[^/]+",
 

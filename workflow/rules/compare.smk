@@ -17,14 +17,7 @@ rule plot_curves:
         "results/{network}/plot_curves.benchmark.tsv"
     params:
         code=code("plot_curves"),
-        options=lambda wildcards: options(
-            run=[
-                (variant, entry["implementation"], f"results/{wildcards.network}/{variant}")
-                for variant, entry in VARIANTS.items()
-            ],
-            figure=[(f"results/{wildcards.network}/{figure}", *variants) for figure, variants in FIGURES.items()],
-            smoothing=config["curves"]["smoothing"],
-        ),
+        options=lambda wildcards: plot_options(wildcards.network, VARIANTS, config["curves"]["smoothing"]),
     shell:
         step("plot_curves", "{params.options} --json {output.json}")
 
@@ -46,11 +39,7 @@ rule summarize:
         code=code("summarize"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        step(
-            "summarize",
-            "{params.options} --initial {output.initial} --summary {output.summary}"
-            " --differences {output.differences} --markdown {output.markdown}",
-        )
+        step("summarize", "{params.options}")
 
 
 rule compare_twins:
@@ -67,7 +56,7 @@ rule compare_twins:
         code=code("compare_twins"),
         options=options(results="results", networks=list(NETWORKS), pair=TWINS),
     shell:
-        step("compare_twins", "{params.options} --twins {output.twins} --verdicts {output.verdicts}")
+        step("compare_twins", "{params.options}")
 
 
 rule compare_published:
@@ -86,11 +75,7 @@ rule compare_published:
         code=code("compare_published", "resources/published.csv"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
     shell:
-        step(
-            "compare_published",
-            "{params.options} --comparison {output.comparison} --reproduction {output.reproduction}"
-            " --figure {output.figure}",
-        )
+        step("compare_published", "{params.options}")
 
 
 rule tensorboard:

@@ -24,8 +24,4 @@ rule report:
         config=json.dumps({key: value for key, value in config.items() if key != "sweep"}, sort_keys=True),
         figures=json.dumps(FIGURES),
     shell:
-        step(
-            "report",
-            "--config {params.config:q} --figures {params.figures:q} --results results"
-            " --experiment {output.experiment} --steps {output.steps} --page {output.page}",
-        )
+        step("report", "--config {params.config:q} --figures {params.figures:q} --results results")

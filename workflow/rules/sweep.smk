@@ -21,28 +21,10 @@ rule sweep:
         expand("results/sweep/{figure}.png", figure=["heat_map", "sensitivity"]),
 
 
-use rule initialize as initialize_sweep with:
-    output:
-        parameters="results/sweep/initial.safetensors",
-        metrics="results/sweep/initial.csv",
-    log:
-        "results/sweep/initialize_sweep.log",
-    benchmark:
-        "results/sweep/initialize_sweep.benchmark.tsv"
-    params:
-        code=code("initialize"),
-        torch=version("torch"),
-        options=options(
-            hidden=NETWORKS[SWEEP["network"]],
-            seeds=list(range(SWEEP["seeds"])),
-            evaluation_batch_size=config["evaluation"]["batch_size"],
-        ),
-
-
 rule train_sweep:
     input:
         mnist=rules.download_mnist.output,
-        initial=rules.initialize_sweep.output.parameters,
+        initial="results/sweep/initial.safetensors",
     output:
         evaluation="results/sweep/{job}/evaluation.csv",
         run="results/sweep/{job}/run.json",
@@ -82,11 +64,7 @@ rule summarize_sweep:
         code=code("summarize_sweep"),
         options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
-        step(
-            "summarize_sweep",
-            "{params.options} --results results/sweep"
-            " --runs {output.runs} --summary {output.summary} --overview {output.overview}",
-        )
+        step("summarize_sweep", "{params.options} --results results/sweep")
 
 
 rule plot_sweep:
@@ -101,11 +79,7 @@ rule plot_sweep:
         code=code("plot_sweep"),
         options=options(hyperparameters=list(grid.axes(SWEEP)), marks=json.dumps(MARKS)),
     shell:
-        step(
-            "plot_sweep",
-            "--summary {input.summary} {params.options}"
-            " --heat-map {output.heat_map} --sensitivity {output.sensitivity}",
-        )
+        step("plot_sweep", "{params.options} --results results/sweep")
 
 
 rule report_sweep:
@@ -120,4 +94,4 @@ rule report_sweep:
         code=code("report_sweep", "report/sweep.html.j2", "report/macros.html.j2", "report/page.css"),
         options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
-        step("report_sweep", "{params.options} --results results --page {output}")
+        step("report_sweep", "{params.options} --results results")

@@ -13,9 +13,7 @@ rule initialize:
         code=code("initialize"),
         torch=version("torch"),
         options=lambda wildcards: options(
-            hidden=NETWORKS[wildcards.network],
-            seeds=sorted(config["seeds"]),
-            evaluation_batch_size=config["evaluation"]["batch_size"],
+            **STACKS[wildcards.network], evaluation_batch_size=config["evaluation"]["batch_size"]
         ),
     shell:
         step(

@@ -125,30 +125,30 @@ def plot(comparison: pd.DataFrame, networks: list[str]) -> Figure:
 
 def main() -> None:
     end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Writes published.csv (one row per network and figure), reproduction.csv (one row per network), "
+        "published.svg and published.png.",
+    )
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
-    parser.add_argument("--comparison", type=Path, required=True, help="CSV to write: one row per network and figure")
-    parser.add_argument("--reproduction", type=Path, required=True, help="CSV to write: one row per network")
-    parser.add_argument("--figure", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
     arguments = parser.parse_args()
+    results = arguments.results
 
     published = pd.read_csv(PUBLISHED, comment="#").astype({"epoch": "Int64"})
     published = published[published["variant"].isin(["initial", *arguments.variants])]
     rows = []
     for network in arguments.networks:
-        folder = arguments.results / network
+        folder = results / network
         runs = {variant: Run(folder / variant) for variant in arguments.variants}
         rows += compare(network, published, pd.read_csv(folder / "initial.csv"), runs)
     comparison = pd.DataFrame(rows, columns=COLUMNS).astype({"inside": "boolean"})
     reproduction = count(comparison)
     print(reproduction.to_string(index=False))
-    write_table(arguments.comparison, comparison)
-    write_table(arguments.reproduction, reproduction)
-    figure = plot(comparison, arguments.networks)
-    for target in arguments.figure:
-        save(figure, target)
+    write_table(results / "published.csv", comparison)
+    write_table(results / "reproduction.csv", reproduction)
+    save(plot(comparison, arguments.networks), results / "published")
 
 
 if __name__ == "__main__":

@@ -96,14 +96,16 @@ def verdict(comparison: pd.DataFrame, dtype: str) -> dict:
 def main() -> None:
     end_with_snakemake()
     figures = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
-    parser = argparse.ArgumentParser(description=__doc__, epilog=f"Columns of the table: {figures}.")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Writes twins.csv (one row per network, pair and seed) and verdicts.csv (one row per network and pair). "
+        f"Columns: {figures}.",
+    )
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument(
         "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
     )
-    parser.add_argument("--twins", type=Path, required=True, help="CSV to write: one row per network, pair and seed")
-    parser.add_argument("--verdicts", type=Path, required=True, help="CSV to write: one row per network and pair")
     arguments = parser.parse_args()
 
     twins, verdicts = [], []
@@ -115,12 +117,12 @@ def main() -> None:
             twins += [names | row for row in comparison.to_dict("records")]
             verdicts.append(names | verdict(comparison, pair[0].record["dtype"]))
     names = ["network", "custom", "torch"]
-    for target, rows, columns in (
-        (arguments.twins, twins, [*names, "seed", *FIGURES]),
-        (arguments.verdicts, verdicts, [*names, "seeds", "verdict", *FIGURES]),
+    for file, rows, columns in (
+        ("twins.csv", twins, [*names, "seed", *FIGURES]),
+        ("verdicts.csv", verdicts, [*names, "seeds", "verdict", *FIGURES]),
     ):
         table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in columns if "first" in name})
-        write_table(target, table)
+        write_table(arguments.results / file, table)
     for row in verdicts:
         print(f"{row['network']}: {row['custom']} and {row['torch']}: {row['verdict']}")
 

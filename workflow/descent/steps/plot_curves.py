@@ -40,21 +40,17 @@ def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) ->
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
-def label(variant: str, curve: pd.DataFrame) -> str:
-    return f"{variant} (diverged)" if curve["loss", "mean"].isna().any() else variant
-
-
 def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int) -> Figure:
     """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels.
 
-    ``looks`` gives each variant's line style and colour, as matplotlib's keyword arguments.
+    ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, metric in zip(panels, ("loss", "accuracy")):
         for variant, curve in curves.items():
             mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
-            panel.plot(mean.index, mean, label=label(variant, curve), **look)
+            panel.plot(mean.index, mean, **look)
             if mean.isna().any() and mean.notna().any():
                 end = mean.last_valid_index()
                 panel.plot(end, mean[end], marker="X", markersize=9, color=look["color"], zorder=4)
@@ -91,7 +87,7 @@ def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
             "iteration": next(iter(curves.values())).index.tolist(),
             "variants": [
                 {
-                    "name": label(variant, curve),
+                    "name": looks[variant]["label"],
                     "color": looks[variant]["color"],
                     "width": looks[variant]["linewidth"],
                     "dashed": looks[variant]["linestyle"] != "-",
@@ -138,10 +134,9 @@ def main() -> None:
     for variant, _, folder in arguments.run:
         run = Run(Path(folder))
         curves[variant] = smooth(run.training, arguments.smoothing, run.diverged.values())
+        looks[variant]["label"] = f"{variant} (diverged)" if run.diverged else variant
     for target, *variants in arguments.figure:
-        figure = plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing)
-        for ending in (".svg", ".png"):
-            save(figure, target + ending)
+        save(plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing), target)
     write_text(arguments.json, to_json(curves, looks))
 
 

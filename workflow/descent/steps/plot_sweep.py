@@ -133,19 +133,17 @@ def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
 
 def main() -> None:
     end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--summary", type=Path, required=True, help="what summarize_sweep wrote: one row per point")
+    parser = argparse.ArgumentParser(
+        description=__doc__, epilog="Draws heat_map and sensitivity, as .svg and .png, into the folder."
+    )
+    parser.add_argument("--results", type=Path, required=True, help="the folder with summarize_sweep's tables")
     parser.add_argument("--hyperparameters", nargs="+", required=True, help="the columns that are the grid's axes")
     parser.add_argument("--marks", type=json.loads, required=True, metavar="JSON", help="points to mark, a list")
-    parser.add_argument("--heat-map", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
-    parser.add_argument("--sensitivity", type=Path, nargs="+", required=True, help="files to draw: .svg, .png")
     arguments = parser.parse_args()
 
-    summary = pd.read_csv(arguments.summary)
-    for target in arguments.heat_map:
-        save(heat_map(summary, arguments.hyperparameters, arguments.marks), target)
-    for target in arguments.sensitivity:
-        save(sensitivity(summary, arguments.hyperparameters), target)
+    summary = pd.read_csv(arguments.results / "summary.csv")
+    save(heat_map(summary, arguments.hyperparameters, arguments.marks), arguments.results / "heat_map")
+    save(sensitivity(summary, arguments.hyperparameters), arguments.results / "sensitivity")
 
 
 if __name__ == "__main__":

@@ -39,26 +39,27 @@ def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
 
 def main() -> None:
     end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Writes report.html, experiment.json (config, versions) and steps.json (each rule's time and memory).",
+    )
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON", help="the experiment, as JSON")
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
-    parser.add_argument("--experiment", type=Path, required=True, help="JSON to write: config and versions")
-    parser.add_argument("--steps", type=Path, required=True, help="JSON to write: time and memory of each rule's jobs")
-    parser.add_argument("--page", type=Path, required=True, help="the page to write")
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
 
-    write_json(arguments.experiment, {"config": config, "versions": {name: version(name) for name in PACKAGES}})
-    write_text(arguments.steps, add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
+    versions = {package: version(package) for package in PACKAGES}
+    write_json(results / "experiment.json", {"config": config, "versions": versions})
+    write_text(results / "steps.json", add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
 
     tables = ("initial", "summary", "differences", "verdicts", "reproduction")
     write_page(
-        arguments.page,
+        results / "report.html",
         "report.html.j2",
-        experiment=load(arguments.experiment, results),
+        experiment=load(results / "experiment.json", results),
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
-        steps=load(arguments.steps, results),
+        steps=load(results / "steps.json", results),
         **{table: load(results / f"{table}.csv", results) for table in tables},
         runs={
             (network, variant): Sourced(Run(results / network / variant).record, f"{network}/{variant}/run.json")

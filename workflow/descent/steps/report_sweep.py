@@ -18,14 +18,13 @@ def main() -> None:
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results")
-    parser.add_argument("--page", type=Path, required=True, help="the page to write")
     arguments = parser.parse_args()
     folder = arguments.results / "sweep"
 
     summary = load(folder / "summary.csv", arguments.results)
     rows = list(summary)
     write_page(
-        arguments.page,
+        arguments.results / "sweep.html",
         "sweep.html.j2",
         sweep=arguments.sweep,
         sweep_yaml=yaml.safe_dump({"sweep": arguments.sweep}, sort_keys=False, default_flow_style=None, width=100),

@@ -107,33 +107,33 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
 
 def main() -> None:
     end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of the other steps")
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Writes initial.csv (one row per network), summary.csv (one row per network and variant), "
+        "differences.csv (one row per network and pair of variants) and summary.md.",
+    )
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
-    parser.add_argument("--initial", type=Path, required=True, help="CSV to write: before training")
-    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: one row per network and variant")
-    parser.add_argument("--differences", type=Path, required=True, help="CSV to write: one row per pair of variants")
-    parser.add_argument("--markdown", type=Path, required=True, help="Markdown to write, accuracies in per cent")
     arguments = parser.parse_args()
+    results = arguments.results
 
     initial, summary, differences = [], [], []
     for network in arguments.networks:
-        initial.append(describe_initial(network, pd.read_csv(arguments.results / network / "initial.csv")))
+        initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
         last = {}
         for variant in arguments.variants:
-            run = Run(arguments.results / network / variant)
+            run = Run(results / network / variant)
             last[variant] = last_epoch(run.evaluation, run.diverged)
             summary.append(describe_run(network, variant, last[variant], run.diverged))
         for other, variant in combinations(arguments.variants, 2):
             differences.append(describe_difference(network, variant, other, last[variant], last[other]))
 
-    initial, summary = pd.DataFrame(initial), pd.DataFrame(summary)
-    differences = pd.DataFrame(differences, columns=DIFFERENCES)
-    write_table(arguments.initial, initial)
-    write_table(arguments.summary, summary)
-    write_table(arguments.differences, differences)
-    write_text(arguments.markdown, to_markdown(summary, differences))
+    summary, differences = pd.DataFrame(summary), pd.DataFrame(differences, columns=DIFFERENCES)
+    write_table(results / "initial.csv", pd.DataFrame(initial))
+    write_table(results / "summary.csv", summary)
+    write_table(results / "differences.csv", differences)
+    write_text(results / "summary.md", to_markdown(summary, differences))
 
 
 if __name__ == "__main__":

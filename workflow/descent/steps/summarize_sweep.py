@@ -65,21 +65,22 @@ def count(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, int]:
 
 def main() -> None:
     end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Writes runs.csv (one row per point, seed, epoch), summary.csv (one row per point) and overview.json.",
+    )
     parser.add_argument(
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"
     )
-    parser.add_argument("--results", type=Path, required=True, help="the folder with a folder a job")
-    parser.add_argument("--runs", type=Path, required=True, help="CSV to write: one row per point, seed and epoch")
-    parser.add_argument("--summary", type=Path, required=True, help="CSV to write: one row per point")
-    parser.add_argument("--overview", type=Path, required=True, help="JSON to write: how many of what there are")
+    parser.add_argument("--results", type=Path, required=True, help="the folder with a folder for each job")
     arguments = parser.parse_args()
+    results = arguments.results
 
-    runs = pd.concat([Run(arguments.results / job).evaluation for job in jobs(arguments.sweep)])
+    runs = pd.concat([Run(results / job).evaluation for job in jobs(arguments.sweep)])
     summary = describe_points(runs, list(axes(arguments.sweep)))
-    write_table(arguments.runs, runs.astype({"diverged": "Int64"}))
-    write_table(arguments.summary, summary)
-    write_json(arguments.overview, count(runs, summary))
+    write_table(results / "runs.csv", runs.astype({"diverged": "Int64"}))
+    write_table(results / "summary.csv", summary)
+    write_json(results / "overview.json", count(runs, summary))
     print("the best:")
     print(summary.loc[summary["best"], [*axes(arguments.sweep), "test_accuracy_mean", "test_accuracy_std"]].to_string())
 
