@@ -17,8 +17,8 @@ TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
-# Every step is run by the Python that runs Snakemake, and ends with it. glibc keeps freed memory for the next iteration,
-# which would else wait for its arrays of a megabyte: a twentieth of a training's time.
+# Every step is run by the Python that runs Snakemake, and ends with it. glibc keeps freed memory for the next iteration:
+# to return its arrays of a megabyte and ask for them again took a twentieth of a training's time.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
     PYTHONPATH=os.pathsep.join([str(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
