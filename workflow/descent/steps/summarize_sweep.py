@@ -18,7 +18,7 @@ GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
 
 
 def describe_points(runs: pd.DataFrame, hyperparameters: list[str]) -> pd.DataFrame:
-    """A row a point of the grid: after the last epoch, over the seeds; the best point's ``best`` is True.
+    """One row per point of the grid: after the last epoch, over the seeds; the best point's ``best`` is True.
 
     A run is lost if it ``diverged``, or if it ends up ``guessing``: with at least the loss and at most twice the
     accuracy that this gives. A point of which a run is lost has no mean. The best has the
