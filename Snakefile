@@ -14,19 +14,8 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
-# On a cluster these run where Snakemake does: each takes a second or two.
-localrules:
-    download_mnist,
-    plot_curves,
-    summarize,
-    compare_twins,
-    compare_published,
-    tensorboard,
-    report,
-
-
-onsuccess:
-    show_news()
+onerror:
+    atexit.register(print, "What is done is kept: the same command continues the run.", file=sys.stderr)
 
 
 # Every result is asked for, so that each that is missing is made again.

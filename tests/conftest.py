@@ -19,6 +19,7 @@ import yaml
 from hypothesis import settings
 
 REPOSITORY = Path(__file__).parent.parent
+LAB = REPOSITORY / "tests/lab.yaml"  # config.yaml as it comes: tests do not depend on what became of it
 PACKAGE_PATH = str(REPOSITORY / "workflow")
 
 torch.set_num_threads(1)
@@ -143,6 +144,7 @@ def check_out(path: Path) -> Checkout:
         if (REPOSITORY / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, path / name)
+    shutil.copy(LAB, path / "config.yaml")
     return Checkout(path)
 
 

@@ -5,13 +5,14 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from conftest import LAB, REPOSITORY
 from descent.config import check, experiment_schema, load
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 SCHEMA = experiment_schema()
-DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+TEXT = LAB.read_text()
+DEFAULT = yaml.safe_load(TEXT)
 
 ADAM = {"implementation": "custom", "optimizer": "adam", "lr": 0.001}
 
@@ -27,7 +28,11 @@ def put(path: str, value) -> dict:
     return config
 
 
-def test_the_default_config_is_valid_and_is_the_labs():
+def test_this_config_is_valid():
+    check(load((REPOSITORY / "config.yaml").read_bytes()), SCHEMA)
+
+
+def test_the_default_config_is_the_labs():
     check(DEFAULT, SCHEMA)
     assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False} | {
         "drop_last": True,
@@ -65,7 +70,18 @@ def test_the_default_config_is_valid_and_is_the_labs():
         ("networks.exercise", [100, 0], r"networks\.exercise\.1: 0 is less than 1"),
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has an entry twice"),
-        ("seeds", 5, r"seeds: 5 is not of type array"),
+        ("seeds", 5, r"seeds: 5 is not of type array; it is written as \[0, 1, 2, 3, 4\]$"),
+        ("seeds", list(range(5001)), r"seeds: has 5001 entries; at most 5000 are allowed"),
+        (
+            "variants",
+            None,
+            r"variants: None is not of type object; it is written as {custom_sgd: {implementation: cust",
+        ),
+        ("networks.exercise", 100, r"networks\.exercise: 100 is not of type array; it is written as \[100, 100\]$"),
+        ("curves", "{smoothing: 7}", r"curves: .* written as {smoothing: 50} in a file, for --configfile"),
+        ("variants." + "a" * 64, ADAM, r"variants: 'a{64}' ends in one part 20 times over, which Snakemake"),
+        ("networks." + "x1" * 20, [8], r"networks: '(x1){20}' ends in one part 20 times over"),
+        ("variants.x", ADAM | {"eps 0.1": None}, r"unknown key 'eps 0\.1' \(without a colon\?\)"),
         ("training.dtype", "float16", r"training\.dtype: 'float16' is not one of float32, float64"),
         ("variants.x", ADAM | {"betas": [0.9]}, r"variants\.x\.betas: \[0\.9\] has 1 of at least 2 entries"),
         ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has 3 entries; at most 2 are allowed"),
@@ -92,8 +108,43 @@ def test_a_missing_key_is_named():
         check(config, SCHEMA)
 
 
+BOMB = "a: &a [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1 if i else ''}, *a{i - 1 if i else ''}]\n" for i in range(60))
+MERGES = "m0: &m0 {k: 1}\n" + "".join(
+    f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}], k{i}: 1}}\n" for i in range(1, 30)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (TEXT + BOMB, "has more than 20000 values, with its aliases written out"),
+        (TEXT + MERGES, "has more than 20000 values, with its aliases written out"),
+        (TEXT + "a: &a [*a]", "has more than 20000 values, with its aliases written out"),
+        (TEXT.replace("[0, 1, 2, 3, 4]", str(list(range(10**6)))), "is larger than 200 kB"),
+        (TEXT.replace("[0, 1, 2, 3, 4]", str([0] * 19_000)), "seeds: has 19000 entries"),
+    ],
+    ids=["aliases", "merges", "an alias of itself", "a million seeds", "thousands of seeds"],
+)
+def test_a_huge_config_is_refused_before_it_is_unfolded(text, message):
+    assert verdict(text.encode()).startswith(message)
+
+
+def test_a_million_seeds_of_a_workflow_that_uses_this_one_are_refused():
+    with pytest.raises(ValueError, match="seeds: has 1000000 entries"):
+        check(DEFAULT | {"seeds": list(range(10**6))}, SCHEMA)
+
+
+@pytest.mark.parametrize("written", ["seeds: [0, 1, 2, 3, 4]", "training:", "epochs: 20", "batch_size: 128", "data:"])
+def test_a_missing_colon_is_reported_on_its_own_line(written):
+    without = written.replace(":", "", 1)
+    number = 1 + [line.split("#")[0].strip() for line in TEXT.splitlines()].index(written)
+    assert (
+        verdict(TEXT.replace(written, without, 1).encode()) == f"line {number}: {without!r} has no colon after its key"
+    )
+
+
 def test_two_variants_with_one_name_are_refused():
-    text = (REPOSITORY / "config.yaml").read_bytes()
+    text = TEXT.encode()
     check(load(text), SCHEMA)
     with pytest.raises(ValueError, match=r"line [0-9]+: the key 'torch_sgd' is given twice"):
         load(text.replace(b"custom_sgd: ", b"torch_sgd: "))
@@ -242,6 +293,43 @@ def test_snakemake_stops_with_a_readable_line(small_checkout, text, message):
     assert "Traceback" not in run.stderr
     assert re.fullmatch(f"config.yaml: {message}.*", run.stderr.splitlines()[-1])
     assert not (small_checkout.path / "resources").exists()
+
+
+def test_a_key_given_twice_in_a_file_of_the_command_line_is_refused(small_checkout):
+    (small_checkout.path / "mine.yaml").write_text("device: cpu\ndevice: cpu\n")
+    run = small_checkout.snakemake("--dry-run", "--configfile", "mine.yaml", check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].endswith("mine.yaml: line 2: the key 'device' is given twice")
+
+
+def test_a_mapping_of_the_command_line_is_refused_with_the_way_that_works(small_checkout):
+    run = small_checkout.snakemake("--dry-run", "--config", "curves={smoothing: 7}", check=False)
+    assert run.returncode == 1
+    assert "--configfile" in run.stderr.splitlines()[-1]
+    (small_checkout.path / "mine.yaml").write_text("curves: {smoothing: 7}\n")
+    small_checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
+
+
+def test_only_the_sweep_needs_its_network(small_checkout):
+    small_checkout.edit_config(lambda config: config["networks"].update(renamed=config["networks"].pop("exercise")))
+    assert "train renamed custom_sgd" in small_checkout.stale()
+    run = small_checkout.snakemake("--dry-run", "sweep", check=False)
+    assert run.returncode
+    assert "config.yaml: sweep.network: 'exercise' is not one of notebook, renamed" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_variants_that_are_the_same_in_everything_are_warned_of(small_checkout):
+    small_checkout.edit_config(lambda config: config["variants"].update(mine=config["variants"]["torch_sgd"]))
+    run = small_checkout.snakemake("--dry-run")
+    assert "config.yaml: the variants torch_sgd and mine are the same in everything" in run.stderr
+
+
+def test_a_folder_that_is_not_there_is_reported_before_any_job(small_checkout):
+    small_checkout.edit_config(lambda config: config["data"].update(source="/no/such/folder"))
+    run = small_checkout.snakemake(check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == "config.yaml: data.source: there is no folder '/no/such/folder'"
 
 
 def test_what_the_command_line_changes_is_checked_too(small_checkout):

@@ -13,6 +13,7 @@ import sys
 import tarfile
 import threading
 
+import numpy as np
 import pytest
 import torch
 from conftest import idx, step
@@ -225,6 +226,41 @@ def test_a_bad_file_in_the_folder_is_refused_by_its_name_and_nothing_is_left(sma
     assert TRAIN_IMAGES in run.stderr
     assert "Traceback" not in run.stderr
     assert not output.parent.exists()
+
+
+def test_a_refused_folder_says_how_other_data_is_allowed(small_mnist, tmp_path):
+    run = step("download_mnist", "--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors", check=False)
+    assert "data.sha256" in run.stderr
+    assert "connect to the internet" not in run.stderr
+
+
+def zeros(*sizes: int) -> np.ndarray:
+    return np.zeros(sizes, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("train-labels-idx1-ubyte", zeros(1000) + 25, "has the label 25; the networks know the classes 0 to 9"),
+        (TRAIN_IMAGES, zeros(1000, 32, 32), "has the sizes [1000, 32, 32]; images of 28×28 pixels are needed"),
+        (TRAIN_IMAGES, zeros(1000, 784), "has the sizes [1000, 784]; images of 28×28 pixels are needed"),
+        ("train-labels-idx1-ubyte", zeros(999), f"has the sizes [999]; {TRAIN_IMAGES} has 1000 images"),
+        ("train-labels-idx1-ubyte", zeros(1001), f"has the sizes [1001]; {TRAIN_IMAGES} has 1000 images"),
+        ("train-labels-idx1-ubyte", zeros(1000, 1), f"has the sizes [1000, 1]; {TRAIN_IMAGES} has 1000 images"),
+        (TRAIN_IMAGES, zeros(0, 28, 28), "is empty: its sizes are (0, 28, 28)"),
+        ("t10k-images-idx3-ubyte", zeros(0, 28, 28), "is empty: its sizes are (0, 28, 28)"),
+    ],
+    ids=["26 classes", "larger", "flat", "a label less", "a label more", "a column", "no training", "no test"],
+)
+def test_data_that_does_not_fit_itself_or_the_network_is_refused(file, content, message, small_mnist, tmp_path):
+    folder, output = tmp_path / "source", tmp_path / "mnist.safetensors"
+    shutil.copytree(small_mnist[0], folder)
+    (folder / f"{file}.gz").write_bytes(gzip.compress(idx(content)))
+    checksums = json.dumps(small_mnist[1] | {file: hashlib.sha256(idx(content)).hexdigest()})
+    run = step("download_mnist", "--source", folder, "--sha256", checksums, "--output", output, check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == f"{file} {message}"
+    assert not output.exists()
 
 
 def test_when_nothing_works_one_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path, nowhere):

@@ -1,19 +1,22 @@
 """The workflow from elsewhere: as a module of another workflow, in another folder, as Snakemake's own report."""
 
 import io
+import re
 import shutil
 import subprocess
 import sys
 import zipfile
 
 import pandas as pd
+import pytest
 import yaml
+from conftest import Checkout
 
 
-def test_another_workflow_can_use_it_as_a_module(small_checkout, tmp_path):
-    folder = tmp_path / "theirs"
+def use(checkout, folder, prefix="", overrides=""):
+    """Run a workflow in ``folder`` that uses a checkout's as a module."""
     folder.mkdir()
-    config = yaml.safe_load((small_checkout.path / "config.yaml").read_text())
+    config = yaml.safe_load((checkout.path / "config.yaml").read_text())
     config["networks"].popitem()
     (folder / "config.yaml").write_text(yaml.safe_dump({"their_own": 1, "descent": config}))
     (folder / "Snakefile").write_text(
@@ -21,24 +24,76 @@ def test_another_workflow_can_use_it_as_a_module(small_checkout, tmp_path):
 configfile: "config.yaml"
 
 module descent:
-    snakefile: "{small_checkout.path}/Snakefile"
+    snakefile: "{checkout.path}/Snakefile"
     config: config["descent"]
+    {prefix}
 
 use rule * from descent as descent_*
 
+{overrides}
+
 rule mine:
     default_target: True
-    input: "results/summary.csv"
+    input: "results/summary.csv", "results/report.html"
     output: "mine.csv"
-    shell: "cp {{input}} {{output}}"
+    shell: "cp {{input[0]}} {{output}}"
 """
     )
-    run = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", "snakemake", "--cores", "2"], cwd=folder, capture_output=True, text=True
     )
+
+
+def test_another_workflow_can_use_it_as_a_module(small_checkout, tmp_path):
+    folder = tmp_path / "theirs"
+    # What they train one variant with, whatever the config says of it.
+    overrides = """
+use rule train from descent as descent_train with:
+    params:
+        code="", torch="",
+        variant=lambda wildcards: "--implementation custom --optimizer sgd --hyperparameters lr=0.125",
+        training="--epochs 1 --batch-size 50 --evaluation-batch-size 256 --device cpu --drop-last",
+"""
+    run = use(small_checkout, folder, overrides=overrides)
     assert run.returncode == 0, run.stderr
     assert len(pd.read_csv(folder / "mine.csv")) == 4
     assert not (small_checkout.path / "results/summary.csv").exists()
+    assert "localrules" not in run.stderr
+    *table, _, page = run.stdout.splitlines()
+    assert table[-1].startswith("| exercise | torch_momentum | 2 | ")
+    assert page == f"The page to read: {folder}/results/report.html"
+    assert run.stdout.count("The page to read") == 1
+    text = " ".join(re.sub("<[^>]*>", "", (folder / "results/report.html").read_text()).split())
+    assert "for 1 epochs in minibatches of 50" in text
+    assert text.count("custom sgd, lr 0.125; 1 epochs, minibatches of 50") == 4
+
+
+@pytest.mark.parametrize("prefix", ['prefix: "theirs"', 'replace_prefix: {"results": "theirs"}'])
+def test_a_modules_prefix_is_refused_in_one_line(prefix, small_checkout, tmp_path):
+    run = use(small_checkout, tmp_path / "theirs", prefix)
+    assert run.returncode
+    assert run.stderr.splitlines()[-1].startswith("Descent writes into results/ and resources/ and allows no prefix")
+    assert "Traceback" not in run.stderr
+
+
+def test_a_checkouts_path_may_hold_any_character(small_checkout, tmp_path):
+    path = tmp_path / "a:b é '\"$(touch x) {c}"
+    checkout = Checkout(small_checkout.path.rename(path))
+    run = checkout.snakemake("results/exercise/torch_sgd/training.csv")
+    assert (path / "results/exercise/torch_sgd/training.csv").exists()
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    shutil.copy(path / "config.yaml", folder)
+    run = checkout.snakemake("--directory", str(folder), "resources/mnist.safetensors", check=False)
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].endswith("run it in its own folder, or rename that.")
+
+
+def test_the_datas_folder_may_hold_any_character(small_checkout, small_mnist, tmp_path):
+    folder = tmp_path / "a:b é '\"$(touch x) {c}"
+    shutil.copytree(small_mnist[0], folder)
+    small_checkout.edit_config(lambda config: config["data"].update(source=str(folder)))
+    small_checkout.snakemake("resources/mnist.safetensors")
 
 
 def test_it_runs_in_another_folder(small_checkout, tmp_path):

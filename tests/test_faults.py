@@ -93,7 +93,9 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished, unstarted):
         wait_until(lambda rule=rule: steps_in(unstarted.path, rule))
         time.sleep(0.5)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the whole group
-        run.communicate(timeout=30)
+        told = run.communicate(timeout=30)[1]
+        assert told.splitlines()[-1] == "What is done is kept: the same command continues the run."
+        assert "Traceback" not in told
         assert not (unstarted.path / "results/report.html").exists()
         wait_until(lambda: not processes_in(unstarted.path), 10)
         assert not [file for file in (unstarted.path / "results").rglob(".unfinished*")]

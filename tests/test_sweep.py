@@ -8,7 +8,7 @@ from itertools import pairwise
 import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY, Checkout, step
+from conftest import LAB, Checkout, step
 from descent.optimizers import defaults
 from descent.runs import Run
 from descent.steps.plot_sweep import heat_map, is_marked
@@ -16,7 +16,7 @@ from descent.steps.summarize_sweep import describe_points
 from descent.sweep import jobs, marks, name, points
 from test_page import Page, check_numbers
 
-DEFAULT = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+DEFAULT = yaml.safe_load(LAB.read_text())
 JOBS = {f"lr={lr}_momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
 TABLES = {"summarize_sweep", "plot_sweep", "report_sweep"}
 

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import re
+import shutil
 import subprocess
 
 import pandas as pd
 import pytest
 import torch
-from conftest import check_out_small
+from conftest import Checkout, check_out_small
 from safetensors.torch import load_file
 
 VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
@@ -178,6 +179,16 @@ def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tm
     )
     assert "results/exercise/custom_sgd/training.csv" in first
     assert first == second
+
+
+def test_other_vector_instructions_change_the_losses_by_rounding_alone(finished, tmp_path):
+    losses = []
+    for capability in ("default", "avx2"):
+        copy = Checkout(shutil.copytree(finished.path, tmp_path / capability))
+        shutil.rmtree(copy.path / "results/exercise/custom_momentum")
+        copy.snakemake("results/exercise/custom_momentum/training.csv", ATEN_CPU_CAPABILITY=capability)
+        losses.append(pd.read_csv(copy.path / "results/exercise/custom_momentum/training.csv")["loss"])
+    assert (losses[0] - losses[1]).abs().max() < 1e-5
 
 
 def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(tmp_path, small_mnist):

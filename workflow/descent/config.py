@@ -1,8 +1,10 @@
 """What is wrong with an experiment's configuration, in one line that names the key and what is allowed."""
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from reprlib import Repr
 from typing import Any
 
 import yaml
@@ -30,8 +32,25 @@ Validator = extend(
 )
 
 
+LARGEST = 200_000  # bytes of a config file: what PyYAML reads in some seconds
+MOST_SEEDS = 5000  # which stand on a job's command line
+MOST_VALUES = 20_000  # of a config file, with each alias counted as what it stands for
+MANY = Repr()  # shortens a long value before it is written out
+MANY.maxlist = MANY.maxtuple = MANY.maxdict = 20
+MANY.maxstring = MANY.maxother = 100
+
+
 class UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last, say a variant's."""
+    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last, say a variant's.
+
+    It also refuses aliases that stand for more than MOST_VALUES values, or for themselves.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node = super().get_single_node()
+        if node is not None and count_values(node, {}) > MOST_VALUES:
+            raise ValueError(f"has more than {MOST_VALUES} values, with its aliases written out")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -41,15 +60,32 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def count_values(node: yaml.Node, counted: dict[int, float]) -> float:
+    """The values in a YAML node, each alias counted as what it stands for: infinitely many if that is the alias itself.
+
+    ``counted`` has what is known of the nodes seen before, by their ``id``.
+    """
+    if id(node) not in counted:
+        counted[id(node)] = math.inf
+        children = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            children = [child for pair in children for child in pair]
+        counted[id(node)] = 1 + sum(count_values(child, counted) for child in children)
+    return counted[id(node)]
+
+
 def load(text: bytes) -> dict:
     """Parse the text of config.yaml; raise ValueError with one readable line if that cannot be done."""
+    if len(text) > LARGEST:
+        raise ValueError(f"is larger than {LARGEST // 1000} kB")
     try:
         config = yaml.load(text.decode(), UniqueKeyLoader)
     except UnicodeDecodeError:
         raise ValueError("is not a text in UTF-8") from None
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
-        raise ValueError(f"line {where.line + 1}: {error.problem or error.context}") from error
+        line, problem = missing_colon(text, where.line, error.problem) or (where.line, error.problem or error.context)
+        raise ValueError(f"line {line + 1}: {problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except RecursionError:
@@ -59,9 +95,30 @@ def load(text: bytes) -> dict:
     return config
 
 
+COLON_PROBLEMS = (
+    "mapping values are not allowed here",
+    "could not find expected ':'",
+    "expected '<document start>', but found '<block mapping start>'",
+)
+
+
+def missing_colon(text: bytes, line: int, problem: str | None) -> tuple[int, str] | None:
+    """The line, counted from 0, of a key without its colon, and what to say of it; None if that is not the ``problem``.
+
+    PyYAML takes the key for the start of a text, and complains of a later ``line``.
+    """
+    if problem not in COLON_PROBLEMS:
+        return None
+    lines = [written.split("#")[0].strip() for written in text.decode().splitlines()]
+    before = next((i for i in range(min(line, len(lines)) - 1, -1, -1) if lines[i]), None)
+    if before is None or re.search(r":(\s|$)", lines[before]):
+        return None
+    return before, f"{shorten(lines[before])} has no colon after its key"
+
+
 def experiment_schema() -> dict:
     """The JSON Schema of config.yaml: config.schema.yaml, with the optimizers of optimizers.py put in."""
-    schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text())
+    schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
     definitions["variant"]["properties"] = {"optimizer": {"enum": list(OPTIMIZERS)}}
@@ -98,15 +155,16 @@ def axis(values: dict, spaced: dict) -> dict:
 
 def check(config: Mapping, schema: Mapping) -> None:
     """Raise ValueError with one readable line if ``config`` does not fit ``schema``, which experiment_schema made."""
+    seeds = config.get("seeds")
+    if isinstance(seeds, list) and len(seeds) > MOST_SEEDS:  # the schema would look at each of them first
+        raise ValueError(f"seeds: has {len(seeds)} entries; at most {MOST_SEEDS} are allowed")
     fit(config, schema)
     if "sweep" in config:
-        check_sweep(config["sweep"], config["networks"], schema)
+        check_sweep(config["sweep"], schema)
 
 
-def check_sweep(sweep: Mapping, networks: Mapping, schema: Mapping) -> None:
-    """The same for what the schema cannot say of a sweep: its network is there, and each point would be a variant."""
-    if sweep["network"] not in networks:
-        raise ValueError(f"sweep.network: {shorten(sweep['network'])} is not one of {', '.join(networks)}")
+def check_sweep(sweep: Mapping, schema: Mapping) -> None:
+    """The same for what the schema cannot say of a sweep: each of its points would be a variant."""
     axes = grid.axes(sweep)
     for hyperparameter, values in axes.items():
         for value in values:
@@ -133,14 +191,14 @@ def explain(error: ValidationError) -> str:
         case "additionalProperties":
             known = list(error.schema["properties"])
             unknown = ", ".join(shorten(key) for key in error.instance if key not in known)
-            return f"unknown key {unknown}{comma_hint(error)}; the keys here are {', '.join(known)}"
+            return f"unknown key {unknown}{key_hint(error)}; the keys here are {', '.join(known)}"
         case "required":
             return f"the key {', '.join(repr(key) for key in allowed if key not in error.instance)} is missing"
         case "enum":
             return f"{value} is not one of {', '.join(map(str, allowed))}"
         case "type":
             kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
-            return f"{value} is not of type {kinds}{point_hint(error) if 'number' in kinds else ''}"
+            return f"{value} is not of type {kinds}{point_hint(error) if 'number' in kinds else form_hint(error)}"
         case "minimum":
             return f"{value} is less than {allowed}, the least that is allowed"
         case "maximum":
@@ -163,16 +221,28 @@ def explain(error: ValidationError) -> str:
         case "anyOf":
             return f"{value} is not a value, a list of values, or {{log10: [LOW, HIGH], points: N}}{point_hint(error)}"
         case "not":
-            return f"{value} stands for something else here; choose another name"
+            return f"{value} {allowed.get('description', 'stands for something else here')}; choose another name"
         case _:
             return error.message
 
 
-def comma_hint(error: ValidationError) -> str:
-    """What to say of ``lr: 0,1``, in which YAML finds a key 1 without a value."""
-    if any(isinstance(key, int) and value is None for key, value in error.instance.items()):
+def key_hint(error: ValidationError) -> str:
+    """What to say of ``lr: 0,1``, in which YAML finds a key 1 without a value, and of ``lr 0.1``, which is all key."""
+    without_value = [key for key, value in error.instance.items() if value is None]
+    if any(isinstance(key, int) for key in without_value):
         return " (YAML wants a point in a decimal number: 0.1)"
-    return ""
+    return " (without a colon?)" if any(" " in str(key) for key in without_value) else ""
+
+
+def form_hint(error: ValidationError) -> str:
+    """What to say of a value that should be a list or a mapping: how one is written, and where."""
+    examples = error.schema.get("examples")
+    if not examples:
+        return ""
+    example = yaml.safe_dump(examples[0], default_flow_style=True, sort_keys=False, width=math.inf).strip()
+    from_command_line = isinstance(error.instance, str) and error.instance.lstrip()[:1] in ("{", "[")
+    elsewhere = " in a file, for --configfile: --config passes it on as a text" if from_command_line else ""
+    return f"; it is written as {example}{elsewhere}"
 
 
 def point_hint(error: ValidationError) -> str:
@@ -183,5 +253,5 @@ def point_hint(error: ValidationError) -> str:
 
 
 def shorten(value: Any) -> str:
-    text = repr(value)
+    text = MANY.repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

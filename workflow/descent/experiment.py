@@ -50,6 +50,11 @@ def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
     ]
 
 
+def alike(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
+    """The pairs of variants that differ in nothing."""
+    return [pair for pair in combinations(variants, 2) if variants[pair[0]] == variants[pair[1]]]
+
+
 def figures(variants: Mapping[str, Mapping]) -> dict[str, list[str]]:
     """The figures of a network, each with the variants that it overlays: all of them, and each pair of twins."""
     return {"curves": list(variants)} | {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
@@ -66,9 +71,12 @@ def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) 
 
 
 def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
-    """The stacks of networks to initialize, with their hidden sizes and seeds: each network's, and the sweep's."""
+    """The stacks of networks to initialize, with their hidden sizes and seeds: each network's, and the sweep's.
+
+    A sweep whose network was renamed has none: the default run does not need it.
+    """
     networks, seeds, sweep = config["networks"], sorted(config["seeds"]), config.get("sweep")
     found = {network: {"hidden": hidden, "seeds": seeds} for network, hidden in networks.items()}
-    if sweep:
+    if sweep and sweep["network"] in networks:
         found["sweep"] = {"hidden": networks[sweep["network"]], "seeds": list(range(sweep["seeds"]))}
     return found

@@ -36,7 +36,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
     """Write rows as CSV. A step that writes with this needs no pandas, which takes long to import."""
-    with written_whole(path) as unfinished, unfinished.open("w", newline="") as file:
+    with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)

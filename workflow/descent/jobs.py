@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -42,16 +42,13 @@ def load_parameters(arguments: argparse.Namespace) -> tuple[Parameters, list[int
     return {name: stack.to(device, getattr(torch, arguments.dtype)) for name, stack in parameters.items()}, seeds
 
 
-class Trained(NamedTuple):
-    """What a training measured: see ``training.train``."""
-
-    training: Metrics
-    evaluation: Metrics
-    seconds: float
+SETTINGS = ("epochs", "batch_size", "evaluation_batch_size", "shuffle", "drop_last")  # of a training
 
 
-def run(arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]) -> Trained:
-    """Load MNIST and train ``parameters``, with a line after each epoch."""
+def run(
+    arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]
+) -> tuple[Metrics, Metrics, float]:
+    """Load MNIST and train ``parameters``, with a line after each epoch: what ``train`` measured, and the seconds."""
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
     train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     images = len(train_split.labels)
@@ -73,29 +70,26 @@ def run(arguments: argparse.Namespace, parameters: Parameters, step: Callable[[]
         train_split,
         test_split,
         seeds=seeds,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        evaluation_batch_size=arguments.evaluation_batch_size,
-        shuffle=arguments.shuffle,
-        drop_last=arguments.drop_last,
         after_epoch=after_epoch,
+        **{name: getattr(arguments, name) for name in SETTINGS},
     )
-    return Trained(training, evaluation, time.perf_counter() - start)
+    return training, evaluation, time.perf_counter() - start
 
 
-def write_record(arguments: argparse.Namespace, trained: Trained, files: list[str], **more: Any) -> None:
-    """Write run.json: on what, for how long, the checksums of the ``files`` beside it, and ``more``."""
-    iterations, seeds = trained.training.loss.shape
-    record = {
+def write_record(
+    arguments: argparse.Namespace, training: Metrics, seconds: float, files: list[str], **more: Any
+) -> None:
+    """Write run.json: what was trained, on what, how long, the checksums of the ``files`` beside it, and ``more``."""
+    iterations, seeds = training.loss.shape
+    record = {name: getattr(arguments, name) for name in ("optimizer", *SETTINGS, "dtype")} | {
         "device": device_name(torch.device(arguments.device)),
         "threads": arguments.threads if arguments.device == "cpu" else None,
-        "dtype": arguments.dtype,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "seeds": seeds,
         "iterations": iterations,
-        "seconds": trained.seconds,
-        "microseconds_per_iteration_and_seed": trained.seconds / iterations / seeds * 1e6,
+        "seconds": seconds,
+        "microseconds_per_iteration_and_seed": seconds / iterations / seeds * 1e6,
         "sha256": {name: sha256(arguments.output / name) for name in files},
     }
     write_json(arguments.output / "run.json", record | more)

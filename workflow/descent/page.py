@@ -44,7 +44,7 @@ def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
 
 def load(file: Path, results: Path) -> Sourced:
     """Read a CSV (as a list of rows) or JSON file of the results."""
-    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_text())
+    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_bytes())
     return Sourced(value, file.relative_to(results).as_posix())
 
 
@@ -63,5 +63,5 @@ def write_page(target: Path, template: str, **values: Any) -> None:
         lstrip_blocks=True,
     )
     environment.filters["show"] = show
-    environment.globals["include"] = lambda part: Markup((TEMPLATES / part).read_text())
+    environment.globals["include"] = lambda part: Markup((TEMPLATES / part).read_text(encoding="utf-8"))
     write_text(target, environment.get_template(template).render(**values))

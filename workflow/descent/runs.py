@@ -26,7 +26,7 @@ class Run:
     def record(self) -> dict[str, Any]:
         """run.json: device, versions, seeds, seconds, divergence, and the checksums of the other files."""
         try:
-            record = json.loads((self.folder / "run.json").read_text())
+            record = json.loads((self.folder / "run.json").read_bytes())
             return record | {"sha256": dict(record["sha256"])}
         except (OSError, ValueError, KeyError, TypeError):
             return self.refuse("run.json")

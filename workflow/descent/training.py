@@ -18,15 +18,10 @@ class Metrics(NamedTuple):
     loss: Tensor
     accuracy: Tensor
 
-    @classmethod
-    def empty(cls, time: int, seeds: int, like: Tensor) -> "Metrics":
-        return cls(like.new_empty(time, seeds), like.new_empty(time, seeds))
 
-    def record(self, time: int, loss: Tensor, accuracy: Tensor) -> None:
-        self.loss[time], self.accuracy[time] = loss, accuracy
-
-    def until(self, time: int) -> "Metrics":
-        return Metrics(self.loss[:time], self.accuracy[:time])
+def stack(measured: list[tuple[Tensor, Tensor]]) -> Metrics:
+    """Losses and accuracies, each [seeds], stacked over time."""
+    return Metrics(*map(torch.stack, zip(*measured)))
 
 
 def train(
@@ -53,8 +48,7 @@ def train(
     images = len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
     orders = permutations(seeds, images)
-    training = Metrics.empty(epochs * len(batches), len(seeds), like=parameters["W0"])
-    evaluation = Metrics.empty(epochs, len(seeds), like=parameters["W0"])
+    training, evaluation = [], []
     for parameter in parameters.values():
         parameter.requires_grad_()
 
@@ -73,11 +67,10 @@ def train(
             step()
             outputs.append((loss.detach(), logits.detach(), y))
 
-        for iteration, (loss, logits, y) in enumerate(outputs, start=epoch * len(batches)):
-            training.record(iteration, loss, accuracy(logits, y))
-        evaluation.record(epoch, *evaluate(parameters, test_split, evaluation_batch_size))
-        after_epoch(epoch, training.until(iteration + 1), evaluation.until(epoch + 1))
-    return training, evaluation
+        training += [(loss, accuracy(logits, y)) for loss, logits, y in outputs]
+        evaluation.append(evaluate(parameters, test_split, evaluation_batch_size))
+        after_epoch(epoch, stack(training), stack(evaluation))
+    return stack(training), stack(evaluation)
 
 
 def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:

@@ -1,15 +1,15 @@
 # What the rules share: names from the config, and the helpers that make their commands.
 
+import atexit
 import json
-import os
 import time
 from importlib.metadata import version
 
 from descent.devices import choose
-from descent.experiment import figures, options, plot_options, stacks, twins, variant_options
+from descent.experiment import alike, figures, options, plot_options, stacks, twins, variant_options
 from descent.sources import digest, sources
+from descent.terminal import show_news
 
-STARTED = time.time()
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 STACKS = stacks(config)
 TRAINING = {key: value for key, value in config["training"].items() if key != "tensorboard"}
@@ -17,11 +17,19 @@ TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
-# Every step is run by the Python that runs Snakemake, and ends with it. glibc keeps freed memory for the next iteration:
-# to return its arrays of a megabyte and ask for them again took a twentieth of a training's time.
+if sys.stdout is None:  # it was closed, and would be for the steps
+    shell.prefix("set -euo pipefail; exec > /dev/null; ")
+atexit.unregister(show_news)  # a module is read again for each of its `use rule`
+atexit.register(show_news, since=time.time())  # and not onsuccess, which modules lack
+for one, other in alike(VARIANTS):
+    print(f"config.yaml: the variants {one} and {other} are the same in everything", file=sys.stderr)
+
+# Every step is run by the Python that runs Snakemake, and ends with it. A relative PYTHONPATH has no checkout's colon.
+# glibc keeps freed memory: to return arrays of a megabyte and ask for them again took a twentieth of a training's time.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
-    PYTHONPATH=os.pathsep.join([str(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
+    PYTHONPATH=os.pathsep.join([os.path.relpath(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
+    PYTHONUTF8="1",
     DESCENT_SNAKEMAKE=str(os.getpid()),
     MALLOC_MMAP_THRESHOLD_=str(2**30),
     MALLOC_TRIM_THRESHOLD_=str(2**31 - 1),
@@ -34,9 +42,14 @@ wildcard_constraints:
     job="[^/]+=[^/]+",
 
 
+# A cluster has GPUs of its own, however many `--resources gpu=1` allows on this machine.
+resource_scopes:
+    gpu="local",
+
+
 def step(name, arguments):
-    """The command that runs a step, with what it prints on the terminal and in the rule's log."""
-    return f"python -m descent.steps.{name} {arguments} 2>&1 | tee {{log}}"
+    """The command that runs a step, with what it prints on the terminal, while there is one, and in the rule's log."""
+    return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
 def code(name, *files):
@@ -45,13 +58,3 @@ def code(name, *files):
     As a parameter it makes what other code made stale, however old the files look.
     """
     return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files])
-
-
-def show_news():
-    """Print what came out anew, in a few lines, and where the pages lie."""
-    pages = ("results/report.html", "results/sweep.html")
-    new = [page for page in pages if os.path.exists(page) and os.path.getmtime(page) > STARTED]
-    if "results/report.html" in new:
-        print(Path("results/summary.md").read_text().split("\n\n")[0])
-    for page in new:
-        print(f"\nThe page to read: {os.path.abspath(page)}")

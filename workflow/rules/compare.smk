@@ -15,6 +15,7 @@ rule plot_curves:
         "results/{network}/plot_curves.log",
     benchmark:
         "results/{network}/plot_curves.benchmark.tsv"
+    localrule: True
     params:
         code=code("plot_curves"),
         options=lambda wildcards: plot_options(wildcards.network, VARIANTS, config["curves"]["smoothing"]),
@@ -35,6 +36,7 @@ rule summarize:
         "results/summarize.log",
     benchmark:
         "results/summarize.benchmark.tsv"
+    localrule: True
     params:
         code=code("summarize"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
@@ -52,6 +54,7 @@ rule compare_twins:
         "results/compare_twins.log",
     benchmark:
         "results/compare_twins.benchmark.tsv"
+    localrule: True
     params:
         code=code("compare_twins"),
         options=options(results="results", networks=list(NETWORKS), pair=TWINS),
@@ -71,6 +74,7 @@ rule compare_published:
         "results/compare_published.log",
     benchmark:
         "results/compare_published.benchmark.tsv"
+    localrule: True
     params:
         code=code("compare_published", "resources/published.csv"),
         options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
@@ -85,6 +89,7 @@ rule tensorboard:
         directory("results/tensorboard/{network}/{variant}"),
     log:
         "results/{network}/{variant}/tensorboard.log",
+    localrule: True
     params:
         code=code("tensorboard"),
     shell:

@@ -1,32 +1,49 @@
 # config.yaml is checked before anything else happens, and before Snakemake reads it: the first mistake in it
 # ends the run with one readable line.
 
+import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 if not WORKFLOW.is_dir():
     sys.exit("Descent runs its steps from its own files: clone it, and name the Snakefile of that clone.")
+if workflow.modifier.path_modifier.replace_prefix("results") != "results":
+    sys.exit(
+        "Descent writes into results/ and resources/ and allows no prefix: run it with --directory FOLDER instead."
+    )
+if os.pathsep in os.path.relpath(WORKFLOW):
+    sys.exit(
+        f"Descent lies in {WORKFLOW}, whose colon PYTHONPATH cannot hold: run it in its own folder, or rename that."
+    )
 sys.path.insert(0, str(WORKFLOW))
 
 from descent.config import check, experiment_schema, load
 
+SCHEMA = experiment_schema()
 
-def check_config(config):
-    """Stop with one readable line unless ``config``, a mapping or the text of one, is a valid experiment."""
+
+@contextmanager
+def one_line_for_a_mistake_in(file):
     try:
-        config = load(config) if isinstance(config, bytes) else config
-        check(config, experiment_schema())
+        yield
     except ValueError as error:
-        sys.exit(f"config.yaml: {error}")
+        sys.exit(f"{file}: {error}")
 
 
 # As a module, the config is what the using workflow gives, and its config.yaml is its own.
-if not workflow.modifier.skip_configfile and Path("config.yaml").exists():
-    check_config(Path("config.yaml").read_bytes())
+if not workflow.modifier.skip_configfile:
+    if Path("config.yaml").exists():
+        with one_line_for_a_mistake_in("config.yaml"):
+            check(load(Path("config.yaml").read_bytes()), SCHEMA)
+    for file in workflow.overwrite_configfiles:
+        with one_line_for_a_mistake_in(file):
+            load(Path(file).read_bytes())
 
 
 configfile: "config.yaml"
 
 
-check_config(config)  # with what --config and --configfile changed in it
+with one_line_for_a_mistake_in("config.yaml"):
+    check(config, SCHEMA)  # with what --config and --configfile changed in it

@@ -11,6 +11,7 @@ rule report:
         steps="results/steps.json",
     log:
         "results/report.log",
+    localrule: True
     params:
         code=code(
             "report",
@@ -21,7 +22,9 @@ rule report:
             "report/uplot/uPlot.iife.min.js",
             "report/uplot/uPlot.min.css",
         ),
-        config=json.dumps({key: value for key, value in config.items() if key != "sweep"}, sort_keys=True),
+        config=lambda wildcards: json.dumps(
+            {key: value for key, value in config.items() if key != "sweep"}, sort_keys=True
+        ),
         figures=json.dumps(FIGURES),
     shell:
         step("report", "--config {params.config:q} --figures {params.figures:q} --results results")

@@ -8,17 +8,17 @@ SWEEP_JOBS = grid.jobs(SWEEP)
 MARKS = grid.marks(SWEEP, VARIANTS, defaults(SWEEP["optimizer"]))  # the variants that figures mark
 
 
-localrules:
-    sweep,
-    summarize_sweep,
-    plot_sweep,
-    report_sweep,
+def sweep_results(wildcards):
+    """What `snakemake sweep` makes; stop with one line if its network is not there, which the default run allows."""
+    if SWEEP["network"] not in NETWORKS:
+        sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
+    return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]
 
 
 rule sweep:
     input:
-        "results/sweep.html",
-        expand("results/sweep/{figure}.png", figure=["heat_map", "sensitivity"]),
+        sweep_results,
+    localrule: True
 
 
 rule train_sweep:
@@ -60,9 +60,10 @@ rule summarize_sweep:
         overview="results/sweep/overview.json",
     log:
         "results/sweep/summarize_sweep.log",
+    localrule: True
     params:
         code=code("summarize_sweep"),
-        options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
+        options=lambda wildcards: options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
         step("summarize_sweep", "{params.options} --results results/sweep")
 
@@ -75,9 +76,10 @@ rule plot_sweep:
         sensitivity=expand("results/sweep/sensitivity.{format}", format=["svg", "png"]),
     log:
         "results/sweep/plot_sweep.log",
+    localrule: True
     params:
         code=code("plot_sweep"),
-        options=options(hyperparameters=list(grid.axes(SWEEP)), marks=json.dumps(MARKS)),
+        options=lambda wildcards: options(hyperparameters=list(grid.axes(SWEEP)), marks=json.dumps(MARKS)),
     shell:
         step("plot_sweep", "{params.options} --results results/sweep")
 
@@ -90,8 +92,9 @@ rule report_sweep:
         "results/sweep.html",
     log:
         "results/sweep/report_sweep.log",
+    localrule: True
     params:
         code=code("report_sweep", "report/sweep.html.j2", "report/macros.html.j2", "report/page.css"),
-        options=options(sweep=json.dumps(SWEEP, sort_keys=True)),
+        options=lambda wildcards: options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
         step("report_sweep", "{params.options} --results results")

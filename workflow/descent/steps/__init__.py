@@ -1,5 +1,6 @@
 """The steps of the workflow: ``python -m descent.steps.RULE`` is what a rule runs."""
 
+import argparse
 import os
 import signal
 import sys
@@ -7,11 +8,19 @@ import threading
 from select import select
 
 
+def command_line(description: str, epilog: str | None = None) -> argparse.ArgumentParser:
+    """Start a step: end it with its Snakemake, and return the parser of its options."""
+    end_with_snakemake()
+    return argparse.ArgumentParser(
+        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+
+
 def end_with_snakemake() -> None:
     """Send this process SIGTERM when the Snakemake that started it ends, however that came to its end.
 
-    The rules name its process in DESCENT_SNAKEMAKE; without that nothing happens. On SIGTERM Python unwinds the step,
-    so that it leaves no half file.
+    The rules name its process in DESCENT_SNAKEMAKE; without that nothing happens. On SIGTERM and on Ctrl-C Python
+    unwinds the step, so that it leaves no half file, and prints no traceback.
     """
     if "DESCENT_SNAKEMAKE" not in os.environ:
         return
@@ -20,7 +29,8 @@ def end_with_snakemake() -> None:
         select([handle], [], [])
         os.kill(os.getpid(), signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for ending in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))
     try:
         handle = os.pidfd_open(int(os.environ["DESCENT_SNAKEMAKE"]))
     except ProcessLookupError:

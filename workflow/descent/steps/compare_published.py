@@ -1,6 +1,5 @@
 """Set every figure that the lab's sheet printed beside what this run got for it."""
 
-import argparse
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ from descent.figures import COLOURS, save
 from descent.files import write_table
 from descent.runs import Run
 from descent.statistics import prediction_interval
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 PUBLISHED = Path(__file__).parents[2] / "resources/published.csv"  # what the sheet printed
 METRICS = ["loss", "accuracy"]
@@ -124,10 +123,9 @@ def plot(comparison: pd.DataFrame, networks: list[str]) -> Figure:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes published.csv (one row per network and figure), reproduction.csv (one row per network), "
+    parser = command_line(
+        __doc__,
+        "Writes published.csv (one row per network and figure), reproduction.csv (one row per network), "
         "published.svg and published.png.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")

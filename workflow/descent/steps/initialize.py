@@ -1,6 +1,5 @@
 """Draw a network's initial parameters for every seed, and evaluate them before any training."""
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -9,12 +8,11 @@ from descent import mnist
 from descent.evaluation import evaluate
 from descent.files import numbers, write_csv, write_tensors
 from descent.network import initialize, stack
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--mnist", type=Path, required=True, help="what download_mnist wrote")
     parser.add_argument("--hidden", type=int, nargs="+", required=True, help="sizes of the hidden layers")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)

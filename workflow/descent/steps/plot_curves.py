@@ -1,6 +1,5 @@
 """Plot training loss and training accuracy against the iteration, the variants of a network overlaid."""
 
-import argparse
 import json
 import math
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 from descent.figures import COLOURS, save
 from descent.files import write_text
 from descent.runs import Run
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 # A thin dashed line on a broad pale one: both are seen where they coincide.
 STYLES = {
@@ -104,8 +103,7 @@ def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument(
         "--run",
         nargs=3,

@@ -1,6 +1,5 @@
 """Draw a sweep: a heat map of final test accuracy, and accuracy against the learning rate."""
 
-import argparse
 import json
 from itertools import cycle
 from pathlib import Path
@@ -13,7 +12,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from descent.figures import COLOURS, save
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 # Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
 CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of the 10,000 test images
@@ -132,10 +131,7 @@ def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog="Draws heat_map and sensitivity, as .svg and .png, into the folder."
-    )
+    parser = command_line(__doc__, "Draws heat_map and sensitivity, as .svg and .png, into the folder.")
     parser.add_argument("--results", type=Path, required=True, help="the folder with summarize_sweep's tables")
     parser.add_argument("--hyperparameters", nargs="+", required=True, help="the columns that are the grid's axes")
     parser.add_argument("--marks", type=json.loads, required=True, metavar="JSON", help="points to mark, a list")

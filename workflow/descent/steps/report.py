@@ -1,6 +1,5 @@
 """Write the page that tells the experiment: one self-contained HTML file."""
 
-import argparse
 import json
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from descent.files import write_json, write_text
 from descent.page import Sourced, data_uri, load, write_page
 from descent.runs import Run
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
 
@@ -38,10 +37,9 @@ def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes report.html, experiment.json (config, versions) and steps.json (each rule's time and memory).",
+    parser = command_line(
+        __doc__,
+        "Writes report.html, experiment.json (config, versions) and steps.json (each rule's time and memory).",
     )
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON", help="the experiment, as JSON")
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
@@ -73,7 +71,7 @@ def main() -> None:
             for figure in arguments.figures
         },
         curves={
-            network: Markup((results / network / "curves.json").read_text().replace("<", "\\u003c"))
+            network: Markup((results / network / "curves.json").read_text(encoding="utf-8").replace("<", "\\u003c"))
             for network in config["networks"]
         },
         published_image=data_uri(results / "published.svg"),

@@ -1,19 +1,17 @@
 """Write the page that tells a sweep: one self-contained HTML file."""
 
-import argparse
 import json
 from pathlib import Path
 
 import yaml
 
 from descent.page import data_uri, load, write_page
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 from descent.sweep import axes
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument(
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"
     )

@@ -1,6 +1,5 @@
 """Write what the networks reach on the test set, with its spread over seeds, and how the variants differ."""
 
-import argparse
 import math
 from collections.abc import Collection
 from itertools import combinations
@@ -11,7 +10,7 @@ import pandas as pd
 from descent.files import write_table, write_text
 from descent.runs import Run
 from descent.statistics import describe
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 METRICS = ["accuracy", "loss"]
 
@@ -106,10 +105,9 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes initial.csv (one row per network), summary.csv (one row per network and variant), "
+    parser = command_line(
+        __doc__,
+        "Writes initial.csv (one row per network), summary.csv (one row per network and variant), "
         "differences.csv (one row per network and pair of variants) and summary.md.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")

@@ -1,6 +1,5 @@
 """Put the runs of a sweep into one table, and what each setting reaches into another, the best one marked."""
 
-import argparse
 import json
 import math
 from pathlib import Path
@@ -10,7 +9,7 @@ import pandas as pd
 from descent.files import write_json, write_table
 from descent.runs import Run
 from descent.statistics import describe
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 from descent.sweep import axes, jobs
 
 # A network that guesses has a loss of ln 10 or more, and one accuracy in ten.
@@ -64,10 +63,9 @@ def count(runs: pd.DataFrame, summary: pd.DataFrame) -> dict[str, int]:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes runs.csv (one row per point, seed, epoch), summary.csv (one row per point) and overview.json.",
+    parser = command_line(
+        __doc__,
+        "Writes runs.csv (one row per point, seed, epoch), summary.csv (one row per point) and overview.json.",
     )
     parser.add_argument(
         "--sweep", type=json.loads, required=True, metavar="JSON", help="the grid, as config.yaml has it"

@@ -1,6 +1,5 @@
 """Write one variant's metrics as the event files that TensorBoard reads, one run per seed."""
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from descent.runs import Run
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 
 
 def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
@@ -26,8 +25,7 @@ def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = command_line(__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the folder that `train` wrote")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write, with one for each seed")
     arguments = parser.parse_args()

@@ -1,12 +1,11 @@
 """Train one variant of one network, all seeds at once, and write what was measured."""
 
-import argparse
 import json
 
 from descent import jobs
 from descent.files import write_csv, write_tensors
 from descent.optimizers import OPTIMIZERS, make_step
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 from descent.training import divergence
 
 
@@ -17,10 +16,9 @@ def hyperparameter(text: str) -> tuple[str, float]:
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes training.csv (a row per seed and minibatch), evaluation.csv (a row per seed and epoch), "
+    parser = command_line(
+        __doc__,
+        "Writes training.csv (a row per seed and minibatch), evaluation.csv (a row per seed and epoch), "
         "parameters.safetensors and run.json (device, versions, time, divergence, checksums) into the output folder.",
     )
     jobs.add_arguments(parser)
@@ -33,28 +31,32 @@ def main() -> None:
     step = make_step(
         arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
     )
-    trained = jobs.run(arguments, parameters, step, seeds)
+    training, evaluation, seconds = jobs.run(arguments, parameters, step, seeds)
 
-    diverged = {
-        seed: first for seed, first in zip(seeds, divergence(trained.training, trained.evaluation)) if first is not None
-    }
+    diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
         print(f"seed {seed} diverged: its loss is not finite from iteration {first} on")
-    iterations = range(len(trained.training.loss))
+    iterations = range(len(training.loss))
     epoch_of = [iteration // (len(iterations) // arguments.epochs) for iteration in iterations]
     write_csv(
         arguments.output / "training.csv",
         ["seed", "iteration", "epoch", "loss", "accuracy"],
-        jobs.rows(trained.training, seeds, iterations, epoch_of),
+        jobs.rows(training, seeds, iterations, epoch_of),
     )
     write_csv(
         arguments.output / "evaluation.csv",
         ["seed", "epoch", "loss", "accuracy"],
-        jobs.rows(trained.evaluation, seeds, range(arguments.epochs)),
+        jobs.rows(evaluation, seeds, range(arguments.epochs)),
     )
     write_tensors(arguments.output / "parameters.safetensors", parameters)
     jobs.write_record(
-        arguments, trained, ["training.csv", "evaluation.csv", "parameters.safetensors"], diverged=diverged
+        arguments,
+        training,
+        seconds,
+        ["training.csv", "evaluation.csv", "parameters.safetensors"],
+        implementation=arguments.implementation,
+        hyperparameters=dict(arguments.hyperparameters),
+        diverged=diverged,
     )
 
 

@@ -1,20 +1,18 @@
 """Train some points of a sweep's grid, all seeds of all of them at once, and write what they reach on the test set."""
 
-import argparse
 import json
 
 from descent import jobs
 from descent.files import write_csv
 from descent.optimizers import OPTIMIZERS, make_stacked_step
-from descent.steps import end_with_snakemake
+from descent.steps import command_line
 from descent.training import divergence
 
 
 def main() -> None:
-    end_with_snakemake()
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog="Writes evaluation.csv (a row per point, seed and epoch) and run.json into the output folder.",
+    parser = command_line(
+        __doc__,
+        "Writes evaluation.csv (a row per point, seed and epoch) and run.json into the output folder.",
     )
     jobs.add_arguments(parser)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
@@ -25,10 +23,10 @@ def main() -> None:
     initial, seeds = jobs.load_parameters(arguments)
     parameters = {name: stack.repeat(len(points), *[1] * (stack.dim() - 1)) for name, stack in initial.items()}
     step = make_stacked_step(arguments.optimizer, parameters.values(), points)
-    trained = jobs.run(arguments, parameters, step, seeds * len(points))
+    training, evaluation, seconds = jobs.run(arguments, parameters, step, seeds * len(points))
 
-    rows = jobs.rows(trained.evaluation, seeds * len(points), range(arguments.epochs))
-    diverged = divergence(trained.training, trained.evaluation)
+    rows = jobs.rows(evaluation, seeds * len(points), range(arguments.epochs))
+    diverged = divergence(training, evaluation)
     values = [[json.dumps(v) if isinstance(v, list) else v for v in point.values()] for point in points]
     write_csv(
         arguments.output / "evaluation.csv",
@@ -39,7 +37,7 @@ def main() -> None:
             for _ in range(arguments.epochs)
         ),
     )
-    jobs.write_record(arguments, trained, ["evaluation.csv"])
+    jobs.write_record(arguments, training, seconds, ["evaluation.csv"])
 
 
 if __name__ == "__main__":

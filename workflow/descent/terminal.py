@@ -1,0 +1,28 @@
+"""The last lines of a run, on any terminal, in any locale, and where nobody reads them."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+PAGES = ("results/report.html", "results/sweep.html")
+
+
+def show_news(since: float) -> None:
+    """Print the table of results and where the pages are, as far as they were made after ``since``, a time."""
+    new = [page for page in map(Path, PAGES) if page.exists() and page.stat().st_mtime > since]
+    if Path(PAGES[0]) in new:
+        show(Path("results/summary.md").read_text(encoding="utf-8").split("\n\n")[0])
+    for page in new:
+        show(f"\nThe page to read: {page.absolute()}")
+
+
+def show(text: str) -> None:
+    """Print ``text``: with +/- for ± where the terminal has no ±, and nothing where the reader has gone."""
+    try:
+        print(text, flush=True)
+    except UnicodeEncodeError:
+        show(text.replace("±", "+/-").encode("ascii", "replace").decode())
+    except BrokenPipeError:
+        with suppress(OSError):  # what is still in the buffer goes nowhere, and Python does not complain when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
