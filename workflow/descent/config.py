@@ -198,7 +198,7 @@ def explain(error: ValidationError) -> str:
             return f"{value} is not one of {', '.join(map(str, allowed))}"
         case "type":
             kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
-            return f"{value} is not of type {kinds}{point_hint(error) if 'number' in kinds else form_hint(error)}"
+            return f"{value} is not of type {kinds}{text_hint(error, kinds) or form_hint(error)}"
         case "minimum":
             return f"{value} is less than {allowed}, the least that is allowed"
         case "maximum":
@@ -219,7 +219,8 @@ def explain(error: ValidationError) -> str:
             what = error.schema.get("description", "")
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
         case "anyOf":
-            return f"{value} is not a value, a list of values, or {{log10: [LOW, HIGH], points: N}}{point_hint(error)}"
+            forms = "a value, a list of values, or {log10: [LOW, HIGH], points: N}"
+            return f"{value} is not {forms}{text_hint(error, 'number')}"
         case "not":
             return f"{value} {allowed.get('description', 'stands for something else here')}; choose another name"
         case _:
@@ -235,21 +236,27 @@ def key_hint(error: ValidationError) -> str:
 
 
 def form_hint(error: ValidationError) -> str:
-    """What to say of a value that should be a list or a mapping: how one is written, and where."""
+    """What to say of a value that should be a list or a mapping: how one is written."""
     examples = error.schema.get("examples")
     if not examples:
         return ""
     example = yaml.safe_dump(examples[0], default_flow_style=True, sort_keys=False, width=math.inf).strip()
-    from_command_line = isinstance(error.instance, str) and error.instance.lstrip()[:1] in ("{", "[")
-    elsewhere = " in a file, for --configfile: --config passes it on as a text" if from_command_line else ""
-    return f"; it is written as {example}{elsewhere}"
+    return f"; it is written as {example}"
 
 
-def point_hint(error: ValidationError) -> str:
-    """What to say of a text that was meant as a number."""
-    if isinstance(error.instance, str) and "e" in error.instance.lower():
+def text_hint(error: ValidationError, kinds: str) -> str:
+    """What to say of a text that was meant as a number or the like; ``kinds`` says what is wanted."""
+    if not isinstance(error.instance, str) or len(error.instance) > 80:
+        return ""
+    if "number" in kinds and "e" in error.instance.lower():
         return " (YAML wants a point in a number with an exponent: 1.0e-3)"
-    return ""
+    try:
+        meant = yaml.safe_load(error.instance)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        return ""
+    if isinstance(meant, str) or meant is None:
+        return ""
+    return ", but a text: write it without quotes, and a list or mapping of --config in a file, for --configfile"
 
 
 def shorten(value: Any) -> str:
