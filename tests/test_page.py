@@ -12,7 +12,7 @@ import pytest
 
 # What the page says of itself and of the sheet in words of its own: all other digits must come from a file.
 WORDS = [
-    r"95 %",  # of the intervals
+    r"95 %|below 0\.05",  # of the intervals and the p-values
     r"10⁻⁶|10⁻³",  # the thresholds of twins.csv
     r"asks for 100 hidden units|its code has 50|Beside 100 units|Beside 50 units",  # the sheet's sizes
     r"last 16 test images",  # of the sheet's loader
@@ -67,6 +67,9 @@ def check_numbers(page: Page, results: Path, at_least: int = 50) -> None:
     assert len(page.data) >= at_least
     for source, value, text in page.data:
         expected = look_up(results, source)
+        if source.endswith("_by_seed"):
+            assert text == value == expected, source
+            continue
         try:
             shown, expected = float(text), float(expected)
         except ValueError:
@@ -112,6 +115,23 @@ def test_the_page_tells_its_story_in_order(page):
     assert page.text.count("are the same to the bit") == 4
 
 
+def test_four_seeds_have_intervals_and_a_verdict_on_each_difference(checkout):
+    checkout.edit_config(lambda config: config.update(seeds=[0, 1, 2, 3]))
+    checkout.snakemake()
+    page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
+    check_numbers(page, checkout.path / "results")
+    words = " ".join(page.text.split())
+    assert "seeds only" not in words
+    verdicts = r"(a real difference|it may be luck)"
+    assert re.search(
+        r"exercise: custom_momentum − custom_sgd: \+\d+\.\d\d points of test accuracy, 95 % interval .* " + verdicts,
+        words,
+    )
+    with (checkout.path / "results/differences.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(re.findall(verdicts + r"\.", words)) == len(rows) == 4, "twins that are the same to the bit count once"
+
+
 def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout, small_mnist):
     folder = checkout.path / "<script>alert(1)</script>"
     shutil.copytree(small_mnist[0], folder)
@@ -134,7 +154,7 @@ def test_one_seed_a_diverged_run_and_no_twins_are_told_as_such(checkout, small_m
     page = Page(text)
     check_numbers(page, results)
     words = " ".join(page.text.split())
-    assert "One seed, so no spread and no interval" in words
+    assert "1 seed only: there are no intervals, and no difference can be called real." in words
     assert "diverged: the loss of" in words
     assert "There are no twins" in words
     assert "nan" not in words

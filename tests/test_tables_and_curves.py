@@ -1,11 +1,25 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from descent.statistics import describe, prediction_interval
+from descent.statistics import crossed_interval, describe, holm, prediction_interval
 from descent.steps.plot_curves import STYLES, plot, smooth
-from descent.steps.summarize import DIFFERENCES, describe_difference, describe_run, last_epoch, to_markdown
+from descent.steps.summarize import (
+    DIFFERENCES,
+    Final,
+    contrasts,
+    describe_difference,
+    describe_differences,
+    describe_final,
+    read,
+    running_means,
+    to_markdown,
+)
+from scipy.stats import ttest_1samp
+
+IMAGES = 10
 
 
 def evaluation(accuracies: list[float]) -> pd.DataFrame:
@@ -19,6 +33,17 @@ def evaluation(accuracies: list[float]) -> pd.DataFrame:
     )
 
 
+def final(accuracies, diverged=(), network="small", variant="a", checksum="") -> Final:
+    """What the seeds reach that are right about the first of ten images, as many as make their accuracy."""
+    run = SimpleNamespace(
+        evaluation=evaluation(accuracies),
+        correct=(np.arange(IMAGES) < np.round(np.array(accuracies) * IMAGES)[:, None]).astype(float),
+        diverged=dict.fromkeys(diverged, 30),
+        record={"sha256": {"training.csv": checksum or variant}},
+    )
+    return read(network, variant, run)
+
+
 def test_the_interval_is_students():
     spread = describe("x", [1.0, 2.0, 3.0, 4.0, 5.0])
     assert spread["x_mean"] == 3
@@ -28,10 +53,53 @@ def test_the_interval_is_students():
     assert spread["x_low"] == pytest.approx(6 - spread["x_high"])
 
 
-def test_one_seed_has_no_spread():
-    spread = describe("x", [0.25])
-    assert spread["x_mean"] == 0.25
-    assert all(math.isnan(spread[f"x_{name}"]) for name in ("std", "low", "high"))
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_fewer_than_four_seeds_have_no_interval(n):
+    values = [0.25, 0.5, 0.75][:n]
+    spread = describe("x", values)
+    assert spread["x_mean"] == pytest.approx(np.mean(values))
+    assert math.isnan(spread["x_low"]) and math.isnan(spread["x_high"])
+    assert math.isnan(spread["x_std"]) == (n == 1)
+
+
+def test_an_interval_of_an_accuracy_stays_between_0_and_1():
+    spread = describe("x", [0.9, 1.0, 0.6, 1.0], bounds=(0, 1))
+    assert spread["x_high"] == 1
+    assert describe("x", [0.9, 1.0, 0.6, 1.0])["x_high"] > 1
+
+
+def test_with_the_same_images_for_all_the_interval_over_seeds_and_images_is_that_over_seeds():
+    values = np.repeat(np.random.default_rng(0).normal(0.3, 1, (6, 1)), 50, axis=1)
+    low, high, p = crossed_interval(values)
+    over_seeds = describe("x", values.mean(1))
+    assert (low, high) == pytest.approx((over_seeds["x_low"], over_seeds["x_high"]))
+    assert p == pytest.approx(ttest_1samp(values[:, 0], 0).pvalue)
+
+
+def test_new_seeds_and_new_images_are_covered_in_95_of_100_cases():
+    random = np.random.default_rng(0)
+    covered = {"crossed": 0, "seeds": 0}
+    for _ in range(2000):
+        seeds, images = random.normal(0, 1, (5, 1)), random.normal(0, 8, 100)
+        values = 0.5 + seeds + images + random.normal(0, 8, (5, 100))
+        low, high, _ = crossed_interval(values)
+        covered["crossed"] += low < 0.5 < high
+        over_seeds = describe("x", values.mean(1))
+        covered["seeds"] += over_seeds["x_low"] < 0.5 < over_seeds["x_high"]
+    assert 0.94 < covered["crossed"] / 2000 < 0.985  # Satterthwaite's formula errs on the side of caution
+    assert covered["seeds"] / 2000 < 0.92  # which leaves out that other images would give another mean
+
+
+def test_holms_correction():
+    # 0.01 · 3, then 0.02 · 2, and 0.03 · 1, which may not be less than the one before
+    assert holm([0.03, math.nan, 0.01, 0.02]) == pytest.approx([0.04, math.nan, 0.03, 0.04], nan_ok=True)
+    assert holm([0.9, 0.8]) == pytest.approx([1, 1])
+    assert len(holm([])) == 0
+
+
+def test_holms_correction_keeps_the_error_over_all_contrasts():
+    p = np.random.default_rng(0).random((4000, 6))
+    assert np.mean([(holm(row) < 0.05).any() for row in p]) == pytest.approx(0.05, abs=0.012)
 
 
 def test_the_prediction_interval_holds_one_more_value_in_95_of_100_cases():
@@ -43,28 +111,65 @@ def test_the_prediction_interval_holds_one_more_value_in_95_of_100_cases():
     assert inside / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard deviations of this count
 
 
-NONE_DIVERGED = {}
-
-
 def test_the_summary_is_that_of_the_last_epoch():
-    row = describe_run("small", "a", last_epoch(evaluation([0.5, 0.7]), NONE_DIVERGED), NONE_DIVERGED)
+    row = describe_final(final([0.5, 0.7]), {})
     assert (row["network"], row["variant"], row["seeds"], row["diverged_seeds"]) == ("small", "a", 2, 0)
     assert row["test_accuracy_mean"] == pytest.approx(0.6)
     assert row["test_accuracy_std"] == pytest.approx(math.sqrt(0.02))
     assert row["test_loss_mean"] == 0
+    assert row["test_accuracy_by_seed"] == "0.5000 0.7000"
 
 
 def test_differences_are_taken_seed_by_seed():
-    one, two = (last_epoch(evaluation(accuracies), NONE_DIVERGED) for accuracies in ([0.9, 0.5], [0.8, 0.4]))
-    row = describe_difference("small", "a", "b", one, two)
+    row = describe_difference(final([0.9, 0.5, 0.6, 0.7]), final([0.8, 0.4, 0.5, 0.6], variant="b"))
     assert row["test_accuracy_difference_mean"] == pytest.approx(0.1)
     assert row["test_accuracy_difference_std"] == pytest.approx(0, abs=1e-12)
-    assert list(row) == DIFFERENCES
+    row = describe_difference(final([0.9] * 4), final([0.8] * 4, variant="b"))
+    # The seeds agree, but one image in ten makes all of the difference.
+    assert row["test_accuracy_difference_low"] == pytest.approx(0.1)
+    assert row["test_accuracy_difference_low_new_images"] < 0.1
+
+
+def test_what_is_the_same_to_the_bit_counts_once():
+    finals = [
+        final([0.5] * 4, network=network, variant=variant, checksum=checksum)
+        for network in ("small", "large")
+        for variant, checksum in {"custom_a": "a", "torch_a": "a", "custom_b": "b", "torch_b": "c"}.items()
+    ]
+    found = {(one.network, one.variant, other.network, other.variant) for one, other in contrasts(finals)}
+    within = {("custom_b", "custom_a"), ("torch_b", "custom_a"), ("torch_b", "custom_b")}
+    expected = {(network, one, network, other) for network in ("small", "large") for one, other in within}
+    expected |= {("large", variant, "small", variant) for variant in ("custom_a", "custom_b", "torch_b")}
+    assert found == expected
+
+
+def test_a_difference_is_real_after_the_correction_alone():
+    random = np.random.default_rng(0)
+    scatter = random.normal(0, 0.02, (8, 5))
+    finals = [final(list(0.5 + 0.03 * (i == 0) + scatter[i]), variant=f"v{i}") for i in range(8)]
+    table = describe_differences(contrasts(finals))
+    assert list(table) == DIFFERENCES
+    assert (table["real"] == (table["p_holm"] < 0.05)).all()
+    assert (table["p_holm"] >= table["p"]).all()
+    few = describe_differences([(final([0.5, 0.6]), final([0.1, 0.2], variant="b"))])
+    assert few["real"].isna().all() and few["p"].isna().all()
+
+
+def test_running_means_are_those_since_the_first_minibatch():
+    training = pd.DataFrame(
+        [(seed, i, i // 3, seed + i, i / 10) for seed in (4, 2) for i in range(6)],
+        columns=["seed", "iteration", "epoch", "loss", "accuracy"],
+    )
+    run = SimpleNamespace(training=training, evaluation=evaluation([0.5, 0.7]).replace({"seed": {0: 4, 1: 2}}))
+    table = running_means("small", "a", run)
+    assert table[["seed", "epoch"]].to_numpy().tolist() == [[4, 0], [4, 1], [2, 0], [2, 1]]
+    assert table["train_loss"].tolist() == [5, 6.5, 3, 4.5]
+    assert table["train_accuracy"].tolist() == pytest.approx([0.1, 0.25, 0.1, 0.25])
+    assert table["test_accuracy"].tolist() == [0, 0.5, 0, 0.7]
 
 
 def test_a_run_that_diverged_has_no_mean():
-    last = last_epoch(evaluation([0.5, 0.7]), {1: 30})
-    row = describe_run("small", "a", last, {1: 30})
+    row = describe_final(final([0.5, 0.7], diverged=[1]), {1: 30})
     assert (row["diverged_seeds"], row["diverged_iteration"]) == (1, 30)
     assert math.isnan(row["test_accuracy_mean"])
     text = to_markdown(pd.DataFrame([row]), pd.DataFrame(columns=DIFFERENCES))
@@ -73,12 +178,12 @@ def test_a_run_that_diverged_has_no_mean():
 
 def test_the_markdown_table_gives_per_cent_and_says_when_there_is_no_spread():
     def table(accuracies):
-        last = last_epoch(evaluation(accuracies), NONE_DIVERGED)
-        difference = describe_difference("small", "a", "b", last, last * 0)
-        return to_markdown(pd.DataFrame([describe_run("small", "a", last, NONE_DIVERGED)]), pd.DataFrame([difference]))
+        one, other = final(accuracies), final([0] * len(accuracies), variant="b")
+        return to_markdown(pd.DataFrame([describe_final(one, {})]), describe_differences([(one, other)]))
 
-    assert "| small | a | 2 | 60.00 ± 14.14 [" in table([0.5, 0.7])
-    assert "| small | a − b | 2 | 60.00 ± 14.14 [" in table([0.5, 0.7])
+    assert "| small | a | 4 | 60.00 ± 11.55 [" in table([0.5, 0.7, 0.5, 0.7])
+    assert "| small: a − b | 4 | 60.00 ± 11.55 [" in table([0.5, 0.7, 0.5, 0.7])
+    assert "| small | a | 2 | 60.00 ± 14.14 |" in table([0.5, 0.7])
     assert "| small | a | 1 | 50.00 (one seed: no spread) |" in table([0.5])
     assert "nan" not in table([0.5])
 

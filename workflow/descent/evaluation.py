@@ -22,6 +22,13 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
+def classify(parameters: Parameters, split: Split, batch_size: int) -> Tensor:
+    """The class of the largest logit, for every seed and image: [seeds, images], uint8."""
+    classes = [forward(parameters, images).max(1).indices for images in split.images.split(batch_size)]
+    return torch.cat(classes, 1).to(torch.uint8)
+
+
+@torch.no_grad()
 def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Tensor, Tensor]:
     """Mean cross entropy and accuracy over all of ``split``, each [seeds].
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from descent import mnist
 from descent.files import numbers, sha256, write_json
+from descent.mnist import Split
 from descent.network import Parameters
 from descent.pytorch import device_name, prepare
 from descent.training import Metrics, minibatches, train
@@ -45,10 +46,8 @@ def load_parameters(arguments: argparse.Namespace) -> tuple[Parameters, list[int
 SETTINGS = ("epochs", "batch_size", "evaluation_batch_size", "shuffle", "drop_last")  # of a training
 
 
-def run(
-    arguments: argparse.Namespace, parameters: Parameters, step: Callable[[], None], seeds: list[int]
-) -> tuple[Metrics, Metrics, float]:
-    """Load MNIST and train ``parameters``, with a line after each epoch: what ``train`` measured, and the seconds."""
+def load_mnist(arguments: argparse.Namespace) -> tuple[Split, Split]:
+    """The training and the test set, on the job's device."""
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
     train_split, test_split = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     images = len(train_split.labels)
@@ -57,6 +56,17 @@ def run(
             f"config.yaml: training.batch_size: {arguments.batch_size} is more than the {images} training images, "
             "and drop_last leaves out a minibatch that is not full"
         )
+    return train_split, test_split
+
+
+def run(
+    arguments: argparse.Namespace,
+    parameters: Parameters,
+    step: Callable[[], None],
+    splits: tuple[Split, Split],
+    seeds: list[int],
+) -> tuple[Metrics, Metrics, float]:
+    """Train ``parameters``, with a line after each epoch: what ``train`` measured, and the seconds."""
 
     def after_epoch(epoch: int, training: Metrics, evaluation: Metrics) -> None:
         left = (time.perf_counter() - start) * (arguments.epochs / (epoch + 1) - 1)
@@ -67,8 +77,7 @@ def run(
     training, evaluation = train(
         parameters,
         step,
-        train_split,
-        test_split,
+        *splits,
         seeds=seeds,
         after_epoch=after_epoch,
         **{name: getattr(arguments, name) for name in SETTINGS},

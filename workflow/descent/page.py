@@ -44,7 +44,11 @@ def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
 
 def load(file: Path, results: Path) -> Sourced:
     """Read a CSV (as a list of rows) or JSON file of the results."""
-    value = pd.read_csv(file).to_dict("records") if file.suffix == ".csv" else json.loads(file.read_bytes())
+    value = (
+        pd.read_csv(file, dtype={"test_accuracy_by_seed": str}).to_dict("records")
+        if file.suffix == ".csv"
+        else json.loads(file.read_bytes())
+    )
     return Sourced(value, file.relative_to(results).as_posix())
 
 

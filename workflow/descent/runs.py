@@ -46,6 +46,12 @@ class Run:
         """The trained parameters, each stacked over the seeds."""
         return load_file(self.checked("parameters.safetensors"))
 
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """Whether each seed's trained network is right about each test image: [seeds, images], 0 or 1."""
+        predictions = load_file(self.checked("predictions.safetensors"))
+        return (predictions["classes"] == predictions["labels"]).astype(float)
+
     @property
     def diverged(self) -> dict[int, int]:
         """The seeds that diverged, each with the first iteration whose loss is not finite."""

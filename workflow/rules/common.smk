@@ -58,3 +58,10 @@ def code(name, *files):
     As a parameter it makes what other code made stale, however old the files look.
     """
     return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files])
+
+
+def sweep_results(wildcards):
+    """What `snakemake sweep` makes; stop with one line if its network is not there, which the default run allows."""
+    if config["sweep"]["network"] not in NETWORKS:
+        sys.exit(f"config.yaml: sweep.network: {config['sweep']['network']!r} is not one of {', '.join(NETWORKS)}")
+    return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]

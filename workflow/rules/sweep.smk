@@ -8,13 +8,6 @@ SWEEP_JOBS = grid.jobs(SWEEP)
 MARKS = grid.marks(SWEEP, VARIANTS, defaults(SWEEP["optimizer"]))  # the variants that figures mark
 
 
-def sweep_results(wildcards):
-    """What `snakemake sweep` makes; stop with one line if its network is not there, which the default run allows."""
-    if SWEEP["network"] not in NETWORKS:
-        sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
-    return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]
-
-
 rule sweep:
     input:
         sweep_results,

@@ -31,6 +31,7 @@ rule train:
         training="results/{network}/{variant}/training.csv",
         evaluation="results/{network}/{variant}/evaluation.csv",
         parameters="results/{network}/{variant}/parameters.safetensors",
+        predictions="results/{network}/{variant}/predictions.safetensors",
         run="results/{network}/{variant}/run.json",
     log:
         "results/{network}/{variant}/train.log",

@@ -1,79 +1,143 @@
-"""Write what the networks reach on the test set, with its spread over seeds, and how the variants differ."""
+"""Write what the networks reach on the test set, with its spread over seeds, and whether the differences are real."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from descent.files import write_table, write_text
 from descent.runs import Run
-from descent.statistics import describe
+from descent.statistics import crossed_interval, describe, holm
 from descent.steps import command_line
 
-METRICS = ["accuracy", "loss"]
+METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
+SIGNIFICANT = 0.05
 
 # The columns of differences.csv, which may have no row.
-DIFFERENCES = ["network", "variant", "other", "seeds"] + [
+DIFFERENCES = ["network", "variant", "other_network", "other", "seeds"] + [
     f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std", "low", "high")
 ]
+DIFFERENCES += [f"test_accuracy_difference_{figure}_new_images" for figure in ("low", "high")]
+DIFFERENCES += ["p", "p_holm", "real"]
 
 
-def last_epoch(evaluation: pd.DataFrame, diverged: Collection[int]) -> pd.DataFrame:
-    """Test loss and accuracy after the last epoch, indexed by seed; NaN for seeds that ``diverged``."""
-    last = evaluation[evaluation["epoch"] == evaluation["epoch"].max()].set_index("seed")[METRICS]
-    return last.drop(list(diverged)).reindex(last.index)
+class Final(NamedTuple):
+    """What a variant of a network reaches on the test set."""
+
+    network: str
+    variant: str
+    last: pd.DataFrame  # after the last epoch, by seed: columns accuracy and loss
+    correct: np.ndarray  # [seeds, images], 0 or 1
+    checksums: dict[str, str]  # of what was trained: equal ones are equal to the bit
+
+
+def read(network: str, variant: str, run: Run) -> Final:
+    """Seeds that diverged are NaN."""
+    last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
+    lost = last.index.isin(list(run.diverged))
+    last[lost] = math.nan
+    correct = run.correct.copy()
+    correct[lost] = math.nan
+    return Final(network, variant, last, correct, run.record["sha256"])
 
 
 def describe_initial(network: str, initial: pd.DataFrame) -> dict:
     """Test accuracy and loss before any training: a row of initial.csv."""
     row = {"network": network, "seeds": len(initial)}
-    for metric in METRICS:
-        row |= describe(f"test_{metric}", initial[metric])
+    for metric, bounds in METRICS.items():
+        row |= describe(f"test_{metric}", initial[metric], bounds)
     return row
 
 
-def describe_run(network: str, variant: str, last: pd.DataFrame, diverged: dict[int, int]) -> dict:
-    """What ``last_epoch`` gave, over the seeds: a row of summary.csv; ``diverged`` is that of a ``Run``.
+def describe_final(final: Final, diverged: dict[int, int]) -> dict:
+    """A row of summary.csv; ``diverged`` is that of a ``Run``.
 
     Where a seed diverged there is no mean: it would be one of trained and of lost networks.
     """
     row = {
-        "network": network,
-        "variant": variant,
-        "seeds": len(last),
+        "network": final.network,
+        "variant": final.variant,
+        "seeds": len(final.last),
         "diverged_seeds": len(diverged),
         "diverged_iteration": min(diverged.values(), default=math.nan),
     }
-    for metric in METRICS:
-        row |= describe(f"test_{metric}", last[metric])
-    return row
+    for metric, bounds in METRICS.items():
+        row |= describe(f"test_{metric}", final.last[metric], bounds)
+    by_seed = ("diverged" if math.isnan(value) else f"{value:.4f}" for value in final.last["accuracy"])
+    return row | {"test_accuracy_by_seed": " ".join(by_seed)}
 
 
-def describe_difference(network: str, variant: str, other: str, one: pd.DataFrame, two: pd.DataFrame) -> dict:
-    """``variant`` less ``other``, seed by seed, after the last epoch: a row of differences.csv.
+def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
+    """The pairs to compare: two variants of one network, and a variant in two networks.
 
-    Both start alike and see the same minibatches, seed by seed, so what the seed brings to both drops out.
+    Variants that are the same to the bit, as twins may be, count once, by the first one's name.
     """
-    difference = one - two
-    row = {"network": network, "variant": variant, "other": other, "seeds": len(difference)}
+    once = {}
+    for final in finals:
+        once.setdefault((final.network, *final.checksums.values()), final)
+    return [
+        (one, other)
+        for other, one in combinations(once.values(), 2)
+        if one.network == other.network or one.variant == other.variant
+    ]
+
+
+def describe_difference(one: Final, other: Final) -> dict:
+    """``one`` less ``other``, seed by seed: a row of differences.csv, but for what all rows together decide.
+
+    Variants of a network start alike and see the same minibatches, seed by seed, so what the seed brings to both drops
+    out. The interval ``_low`` to ``_high`` is for new seeds on these test images; that ``_new_images`` for others too.
+    """
+    row = {"network": one.network, "variant": one.variant, "other_network": other.network, "other": other.variant}
+    row |= {"seeds": len(one.last)}
     for metric in METRICS:
-        row |= describe(f"test_{metric}_difference", difference[metric])
-    return row
+        row |= describe(f"test_{metric}_difference", one.last[metric] - other.last[metric])
+    low, high, p = crossed_interval(one.correct - other.correct)
+    return row | {
+        "test_accuracy_difference_low_new_images": low,
+        "test_accuracy_difference_high_new_images": high,
+        "p": p,
+    }
+
+
+def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
+    """differences.csv: a difference is ``real`` if its p, corrected for the number of contrasts, is below 5 %."""
+    table = pd.DataFrame([describe_difference(*pair) for pair in pairs], columns=DIFFERENCES)
+    table["p_holm"] = holm(table["p"])
+    table["real"] = (table["p_holm"] < SIGNIFICANT).where(table["p"].notna())
+    return table
+
+
+def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
+    """What the lab prints after each epoch, a row per seed and epoch of epochs.csv.
+
+    Training loss and accuracy are means over all minibatches since the first; the test set's are of this epoch.
+    """
+    by_epoch = run.training.groupby(["seed", "epoch"], sort=False)[[*METRICS]].agg(["sum", "size"])
+    so_far = by_epoch.groupby("seed", sort=False).cumsum()
+    table = run.evaluation.rename(columns={metric: f"test_{metric}" for metric in METRICS})
+    for metric in METRICS:
+        table[f"train_{metric}"] = (so_far[metric, "sum"] / so_far[metric, "size"]).to_numpy()
+    columns = ["seed", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    return table[columns].assign(network=network, variant=variant)[["network", "variant", *columns]]
 
 
 def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
     """The tables as people read them: accuracies in per cent."""
 
-    def spread(row: pd.Series, metric: str, scale: float, digits: int) -> str:
+    def spread(row: pd.Series, metric: str, scale: float, digits: int, interval: str = "") -> str:
         mean, std = row[f"{metric}_mean"] * scale, row[f"{metric}_std"] * scale
-        low, high = row[f"{metric}_low"] * scale, row[f"{metric}_high"] * scale
+        low, high = row[f"{metric}_low{interval}"] * scale, row[f"{metric}_high{interval}"] * scale
         if math.isnan(mean):
             return "diverged"
         if row["seeds"] == 1:
             return f"{mean:.{digits}f} (one seed: no spread)"
-        return f"{mean:.{digits}f} ± {std:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
+        text = f"{mean:.{digits}f} ± {std:.{digits}f}"
+        return text if math.isnan(low) else f"{text} [{low:.{digits}f}, {high:.{digits}f}]"
 
     lines = [
         "| network | variant | seeds | test accuracy, % | test loss, nats |",
@@ -91,24 +155,36 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
     lines += ["", "Mean ± standard deviation over seeds, and in brackets the 95 % Student interval of the mean.", ""]
     if len(differences):
         lines += [
-            "| network | difference | seeds | of test accuracy, points | of test loss, nats |",
-            "| --- | --- | --: | --: | --: |",
+            "| difference | seeds | of test accuracy, points | of test loss, nats | real? |",
+            "| --- | --: | --: | --: | --- |",
         ]
         for _, row in differences.iterrows():
+            verdict = "unknown" if pd.isna(row["real"]) else "yes" if row["real"] else "no"
             lines.append(
-                f"| {row['network']} | {row['variant']} − {row['other']} | {row['seeds']} "
-                f"| {spread(row, 'test_accuracy_difference', 100, 2)} "
-                f"| {spread(row, 'test_loss_difference', 1, 4)} |"
+                f"| {contrast_name(row)} | {row['seeds']} "
+                f"| {spread(row, 'test_accuracy_difference', 100, 2, '_new_images')} "
+                f"| {spread(row, 'test_loss_difference', 1, 4)} | {verdict} |"
             )
-        lines += ["", "Differences are taken seed by seed: both variants start alike and see the same minibatches.", ""]
+        lines += [
+            "",
+            "Differences are taken seed by seed. The interval of the accuracy is for new seeds and new test images; a",
+            "difference is real if its p-value, corrected for the number of contrasts by Holm's method, is below 0.05.",
+            "",
+        ]
     return "\n".join(lines)
+
+
+def contrast_name(row: pd.Series) -> str:
+    if row["network"] == row["other_network"]:
+        return f"{row['network']}: {row['variant']} − {row['other']}"
+    return f"{row['variant']}: {row['network']} − {row['other_network']}"
 
 
 def main() -> None:
     parser = command_line(
         __doc__,
-        "Writes initial.csv (one row per network), summary.csv (one row per network and variant), "
-        "differences.csv (one row per network and pair of variants) and summary.md.",
+        "Writes initial.csv (one row per network), summary.csv (one row per network and variant), differences.csv "
+        "(one row per contrast), epochs.csv (one row per network, variant, seed and epoch) and summary.md.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
@@ -116,21 +192,20 @@ def main() -> None:
     arguments = parser.parse_args()
     results = arguments.results
 
-    initial, summary, differences = [], [], []
+    initial, summary, finals, epochs = [], [], [], []
     for network in arguments.networks:
         initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
-        last = {}
         for variant in arguments.variants:
             run = Run(results / network / variant)
-            last[variant] = last_epoch(run.evaluation, run.diverged)
-            summary.append(describe_run(network, variant, last[variant], run.diverged))
-        for other, variant in combinations(arguments.variants, 2):
-            differences.append(describe_difference(network, variant, other, last[variant], last[other]))
+            finals.append(read(network, variant, run))
+            summary.append(describe_final(finals[-1], run.diverged))
+            epochs.append(running_means(network, variant, run))
 
-    summary, differences = pd.DataFrame(summary), pd.DataFrame(differences, columns=DIFFERENCES)
+    summary, differences = pd.DataFrame(summary), describe_differences(contrasts(finals))
     write_table(results / "initial.csv", pd.DataFrame(initial))
     write_table(results / "summary.csv", summary)
     write_table(results / "differences.csv", differences)
+    write_table(results / "epochs.csv", pd.concat(epochs))
     write_text(results / "summary.md", to_markdown(summary, differences))
 
 

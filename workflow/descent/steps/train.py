@@ -3,6 +3,7 @@
 import json
 
 from descent import jobs
+from descent.evaluation import classify
 from descent.files import write_csv, write_tensors
 from descent.optimizers import OPTIMIZERS, make_step
 from descent.steps import command_line
@@ -19,7 +20,8 @@ def main() -> None:
     parser = command_line(
         __doc__,
         "Writes training.csv (a row per seed and minibatch), evaluation.csv (a row per seed and epoch), "
-        "parameters.safetensors and run.json (device, versions, time, divergence, checksums) into the output folder.",
+        "parameters.safetensors, predictions.safetensors (the test images' classes [seeds, images] and labels) and "
+        "run.json (settings, device, versions, time, divergence, checksums) into the output folder.",
     )
     jobs.add_arguments(parser)
     parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
@@ -31,7 +33,8 @@ def main() -> None:
     step = make_step(
         arguments.implementation, arguments.optimizer, parameters.values(), **dict(arguments.hyperparameters)
     )
-    training, evaluation, seconds = jobs.run(arguments, parameters, step, seeds)
+    splits = jobs.load_mnist(arguments)
+    training, evaluation, seconds = jobs.run(arguments, parameters, step, splits, seeds)
 
     diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
@@ -49,11 +52,16 @@ def main() -> None:
         jobs.rows(evaluation, seeds, range(arguments.epochs)),
     )
     write_tensors(arguments.output / "parameters.safetensors", parameters)
+    test = splits[1]
+    classes = classify(parameters, test, arguments.evaluation_batch_size)
+    write_tensors(
+        arguments.output / "predictions.safetensors", {"classes": classes, "labels": test.labels.to(classes.dtype)}
+    )
     jobs.write_record(
         arguments,
         training,
         seconds,
-        ["training.csv", "evaluation.csv", "parameters.safetensors"],
+        ["training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors"],
         implementation=arguments.implementation,
         hyperparameters=dict(arguments.hyperparameters),
         diverged=diverged,

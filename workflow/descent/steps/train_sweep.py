@@ -23,7 +23,9 @@ def main() -> None:
     initial, seeds = jobs.load_parameters(arguments)
     parameters = {name: stack.repeat(len(points), *[1] * (stack.dim() - 1)) for name, stack in initial.items()}
     step = make_stacked_step(arguments.optimizer, parameters.values(), points)
-    training, evaluation, seconds = jobs.run(arguments, parameters, step, seeds * len(points))
+    training, evaluation, seconds = jobs.run(
+        arguments, parameters, step, jobs.load_mnist(arguments), seeds * len(points)
+    )
 
     rows = jobs.rows(evaluation, seeds * len(points), range(arguments.epochs))
     diverged = divergence(training, evaluation)
