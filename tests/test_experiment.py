@@ -28,12 +28,12 @@ def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_fir
     assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
 
 
-def test_a_network_has_a_figure_of_all_variants_and_one_for_each_pair_of_twins():
+def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_variant():
     assert figures(VARIANTS) == {
         "curves": list(VARIANTS),
         "custom_sgd+torch_sgd": ["custom_sgd", "torch_sgd"],
         "again+torch_sgd": ["again", "torch_sgd"],
-    }
+    } | {f"{variant}/curves": [variant] for variant in VARIANTS}
 
 
 def test_curves_are_drawn_from_every_variants_folder():
@@ -41,6 +41,7 @@ def test_curves_are_drawn_from_every_variants_folder():
     assert plot_options("net", pair, 50) == (
         "--figure results/net/curves custom_sgd torch_sgd"
         " --figure results/net/custom_sgd+torch_sgd custom_sgd torch_sgd"
+        " --figure results/net/custom_sgd/curves custom_sgd --figure results/net/torch_sgd/curves torch_sgd"
         " --run custom_sgd custom results/net/custom_sgd --run torch_sgd torch results/net/torch_sgd --smoothing 50"
     )
 

@@ -278,7 +278,7 @@ def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
         if module in modules:
             expected |= FOLLOWS[step]
     assert checkout.stale() == expected
-    assert expected or re.search(r"_sweep$|\.(sweep|tensorboard|config|experiment|sources)$", module)
+    assert expected or re.search(r"_sweep$|\.(sweep|tensorboard|config|experiment|sources|terminal)$", module)
 
 
 def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):

@@ -232,3 +232,13 @@ def test_a_figure_overlays_its_variants_with_one_band_each():
         assert custom.get_linewidth() > 2 * torch.get_linewidth()
         assert torch.is_dashed()
         assert len(panel.collections) == 2
+
+
+def test_a_variants_own_figure_shows_every_minibatch_below_its_curve():
+    losses = np.random.default_rng(0).random((40, 3))
+    measured = training(losses)
+    figure = plot({"a": smooth(measured, window=10)}, {"a": {"label": "a", "color": "blue"}}, 10, measured)
+    *seeds, curve = figure.axes[0].lines
+    np.testing.assert_array_equal(np.array([seed.get_ydata() for seed in seeds]).T, losses)
+    assert curve.get_label() == "a"
+    assert figure.axes[0].get_yscale() == "log" and "log scale" in figure.axes[0].get_ylabel()

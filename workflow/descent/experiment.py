@@ -56,8 +56,9 @@ def alike(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
 
 
 def figures(variants: Mapping[str, Mapping]) -> dict[str, list[str]]:
-    """The figures of a network, each with the variants that it overlays: all of them, and each pair of twins."""
-    return {"curves": list(variants)} | {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
+    """The figures of a network, each with its variants: all of them, each pair of twins, and each one alone."""
+    overlaid = {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
+    return {"curves": list(variants)} | overlaid | {f"{variant}/curves": [variant] for variant in variants}
 
 
 def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) -> str:

@@ -8,7 +8,7 @@ rule plot_curves:
             labels={"network": "{network}"},
             caption="../report/curves.rst",
         ),
-        twins=expand("results/{{network}}/{figure}.svg", figure=[name for name in FIGURES if name != "curves"]),
+        others=expand("results/{{network}}/{figure}.svg", figure=[name for name in FIGURES if name != "curves"]),
         png=expand("results/{{network}}/{figure}.png", figure=FIGURES),
         json="results/{network}/curves.json",
     log:

@@ -1,4 +1,4 @@
-"""Plot training loss and training accuracy against the iteration, the variants of a network overlaid."""
+"""Plot training loss and training accuracy against the iteration: a network's variants, overlaid and each alone."""
 
 import json
 import math
@@ -39,14 +39,20 @@ def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) ->
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
-def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int) -> Figure:
+def plot(
+    curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int, minibatches: pd.DataFrame | None = None
+) -> Figure:
     """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels.
 
-    ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments.
+    ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments. ``minibatches``, a
+    variant's training.csv, is drawn faintly below: what the curve is the running mean of.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
     for panel, metric in zip(panels, ("loss", "accuracy")):
+        if minibatches is not None:
+            values = minibatches.pivot(index="iteration", columns="seed", values=metric)
+            panel.plot(values, color="0.75", linewidth=0.3, rasterized=True)
         for variant, curve in curves.items():
             mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
             panel.plot(mean.index, mean, **look)
@@ -63,12 +69,13 @@ def plot(curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int
     panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[0].yaxis.set_major_formatter("{x:g}")
     panels[0].yaxis.set_minor_formatter(NullFormatter())
-    panels[0].set_ylabel("training loss (mean cross entropy, nats)")
+    panels[0].set_ylabel("training loss (mean cross entropy, nats; log scale)")
     panels[1].set_ylabel("training accuracy")
     panels[1].yaxis.set_major_formatter(PercentFormatter(1))
     panels[1].legend(loc="lower right")
     figure.supxlabel(
-        f"running mean over {smoothing} iterations; line: mean over seeds, band: ± one standard deviation",
+        ("grey: each minibatch of each seed; " if minibatches is not None else "")
+        + f"running mean over {smoothing} iterations; line: mean over seeds, band: ± one standard deviation",
         fontsize=9,
         color="0.35",
     )
@@ -128,13 +135,15 @@ def main() -> None:
         variant: {"color": colour} | STYLES[implementation]
         for colour, (variant, implementation, _) in zip(cycle(COLOURS), arguments.run)
     }
-    curves = {}
+    curves, trainings = {}, {}
     for variant, _, folder in arguments.run:
         run = Run(Path(folder))
+        trainings[variant] = run.training
         curves[variant] = smooth(run.training, arguments.smoothing, run.diverged.values())
         looks[variant]["label"] = f"{variant} (diverged)" if run.diverged else variant
     for target, *variants in arguments.figure:
-        save(plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing), target)
+        minibatches = trainings[variants[0]] if len(variants) == 1 else None
+        save(plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing, minibatches), target)
     write_text(arguments.json, to_json(curves, looks))
 
 
