@@ -1,6 +1,7 @@
 """Each of several jobs gets a GPU of its own: by what each is given, which needs no GPU."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,3 +106,29 @@ sys.stdin.read()
 """
     first, second = start("97", "98", program=training), start("97", "98", program=training)
     assert {given(first), given(second)} == {"97", "98"}
+
+
+# A driver of NVIDIA's that shows one GPU and is too old for any PyTorch of today.
+OLD_DRIVER = """
+int cuInit(unsigned flags) { return 0; }
+int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+int cuDriverGetVersion(int *version) { *version = 11040; return 0; }
+"""
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+@pytest.mark.parametrize(
+    ("device", "output", "error"),
+    [
+        ("cpu", "cpu\n", ""),
+        ("auto", "", "config.yaml: device: PyTorch cannot use the GPU: The NVIDIA driver on your system is too old"),
+    ],
+)
+def test_a_driver_that_is_too_old_stops_with_the_reason(device, output, error, tmp_path):
+    library = tmp_path / "libcuda.so.1"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=OLD_DRIVER, text=True, check=True)
+    program = f"from descent.devices import choose; print(choose({device!r}))"
+    environment = {"PYTHONPATH": PACKAGE_PATH, "LD_LIBRARY_PATH": str(tmp_path)}
+    run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True)
+    assert run.stdout == output
+    assert run.stderr.startswith(error) and run.stderr.count("\n") == bool(error)

@@ -24,14 +24,20 @@ def driver_sees_gpu() -> bool:
 
 
 def choose(device: str) -> str:
-    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one that PyTorch can use.
+    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one, else the CPU.
 
-    PyTorch takes a second to import, so it is asked only where the driver sees a GPU, and in a process of its own.
+    Raises SystemExit where the driver shows a GPU that PyTorch cannot use, with PyTorch's reason. PyTorch takes a
+    second to import, so it is asked only where there is a GPU, and in a process of its own.
     """
     if device != "auto":
         return device
-    ask = "import sys, torch; sys.exit(not torch.cuda.is_available())"
-    return "cuda" if driver_sees_gpu() and subprocess.run([sys.executable, "-c", ask]).returncode == 0 else "cpu"
+    if not driver_sees_gpu():
+        return "cpu"
+    asked = subprocess.run([sys.executable, "-c", "import torch; torch.cuda.init()"], capture_output=True, text=True)
+    if asked.returncode:
+        reason = (asked.stderr.splitlines() or ["it does not say why"])[-1].partition(": ")[2]
+        sys.exit(f"config.yaml: device: PyTorch cannot use the GPU: {reason} (`device: cpu` trains on the CPU.)")
+    return "cuda"
 
 
 def take_gpu(visible: list[str]) -> None:

@@ -17,10 +17,10 @@ class Split(NamedTuple):
 def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Split:
     """Load the split ``train`` or ``test`` onto ``device``.
 
-    Pixels are scaled from 0..255 to [0, 1] and not normalized further, as
-    ``torchvision.transforms.ToTensor`` scales them.
+    Pixels are scaled from 0..255 to [0, 1] and not normalized further, as ``torchvision.transforms.ToTensor`` scales
+    them; on the CPU, as CUDA would multiply by 1/255, which rounds differently.
     """
     with safe_open(path, framework="pt") as file:
-        images = file.get_tensor(f"{split}_images").to(device)  # [n, 28, 28], uint8
-        labels = file.get_tensor(f"{split}_labels").to(device)
-    return Split(images.flatten(1).to(dtype).div_(255), labels.long())
+        images = file.get_tensor(f"{split}_images")  # [n, 28, 28], uint8
+        labels = file.get_tensor(f"{split}_labels")
+    return Split(images.flatten(1).to(dtype).div_(255).to(device), labels.long().to(device))
