@@ -48,15 +48,15 @@ def train(
     images = len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
     orders = permutations(seeds, images)
-    training, evaluation = [], []
+    # One buffer: small tensors kept between large ones that come and go would fragment the memory, by gigabytes.
+    training, evaluation = Metrics(*train_split.images.new_empty(2, epochs * len(batches), len(seeds))), []
     for parameter in parameters.values():
         parameter.requires_grad_()
 
     for epoch in range(epochs):
         if shuffle:
             order = next(orders).to(train_split.labels.device)
-        outputs = []
-        for batch in batches:
+        for iteration, batch in enumerate(batches, epoch * len(batches)):
             chosen = order[:, batch] if shuffle else batch
             x = train_split.images[chosen]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = train_split.labels[chosen].expand(len(seeds), -1)
@@ -65,12 +65,12 @@ def train(
             loss = cross_entropy(logits, y)  # [seeds]
             loss.sum().backward()  # a seed's parameters get the gradient of its own loss: no other depends on them
             step()
-            outputs.append((loss.detach(), logits.detach(), y))
+            training.loss[iteration] = loss.detach()
+            training.accuracy[iteration] = accuracy(logits.detach(), y)
 
-        training += [(loss, accuracy(logits, y)) for loss, logits, y in outputs]
         evaluation.append(evaluate(parameters, test_split, evaluation_batch_size))
-        after_epoch(epoch, stack(training), stack(evaluation))
-    return stack(training), stack(evaluation)
+        after_epoch(epoch, Metrics(*(metric[: iteration + 1] for metric in training)), stack(evaluation))
+    return training, stack(evaluation)
 
 
 def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
