@@ -2,11 +2,14 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run test lint benchmark docs lock clean help
+.PHONY: run check test lint benchmark docs lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
+
+check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in seconds and without data
+	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_rules
 
 test: $(INSTALLED)  ## set everything up in .venv, then run the tests
 	$(VENV)/bin/python -m pytest

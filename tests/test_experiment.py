@@ -1,6 +1,6 @@
 """What the rules compute from config.yaml, without Snakemake."""
 
-from descent.experiment import figures, options, plot_options, stacks, twins, variant_options
+from descent.experiment import describe, figures, options, plot_options, stacks, twin_settings, twins, variant_options
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -26,6 +26,17 @@ def test_a_variants_hyperparameters_are_one_option_whatever_their_order_in_the_c
 
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
     assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
+
+
+def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
+    setting = {"betas": [0.9, 0.99], "lr": 1e-5, "nesterov": True}
+    assert (
+        describe(setting) == describe(dict(reversed(setting.items()))) == ("lr 1e-05, betas [0.9, 0.99], nesterov true")
+    )
+
+
+def test_what_twins_train_with_is_listed_once():
+    assert twin_settings(VARIANTS) == [("sgd", '{"lr": 0.01}')]
 
 
 def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_variant():

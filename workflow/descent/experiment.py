@@ -34,10 +34,21 @@ def options(**values: Any) -> str:
 
 def variant_options(variant: Mapping[str, Any]) -> str:
     """The options by which `train` learns of a variant."""
-    hyperparameters = {key: value for key, value in variant.items() if key not in ("implementation", "optimizer")}
     return options(
-        implementation=variant["implementation"], optimizer=variant["optimizer"], hyperparameters=hyperparameters
+        implementation=variant["implementation"],
+        optimizer=variant["optimizer"],
+        hyperparameters=hyperparameters(variant),
     )
+
+
+def hyperparameters(variant: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in variant.items() if key not in ("implementation", "optimizer")}
+
+
+def describe(hyperparameters: Mapping[str, Any]) -> str:
+    """Hyperparameters as a text, whatever their order: lr 0.1, momentum 0.9."""
+    names = sorted(hyperparameters, key=lambda name: (name != "lr", name))
+    return ", ".join(f"{name} {json.dumps(hyperparameters[name])}" for name in names)
 
 
 def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
@@ -48,6 +59,16 @@ def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
         if {**variants[pair[0]], "implementation": None} == {**variants[pair[1]], "implementation": None}
         and variants[pair[0]]["implementation"] != variants[pair[1]]["implementation"]
     ]
+
+
+def twin_settings(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
+    """What twins train with: pairs of optimizer and hyperparameters as JSON, each once."""
+    return sorted(
+        {
+            (variants[custom]["optimizer"], json.dumps(hyperparameters(variants[custom]), sort_keys=True))
+            for custom, _ in twins(variants)
+        }
+    )
 
 
 def alike(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
