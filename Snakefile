@@ -26,6 +26,7 @@ rule all:
         expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
         expand(rules.plot_curves.output, network=NETWORKS),
         rules.summarize.output,
+        rules.check_rules.output,
         rules.compare_twins.output,
         rules.compare_published.output,
         rules.report.output,

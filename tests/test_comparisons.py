@@ -56,7 +56,7 @@ def test_a_run_and_its_copy_are_identical(pair):
     assert comparison["seed"].tolist() == SEEDS
     assert comparison["max_loss_difference"].tolist() == [0, 0]
     assert comparison.filter(like="first").isna().all(axis=None)
-    assert verdict(comparison, "float32")["verdict"] == "identical"
+    assert verdict(comparison, "float32", "equal")["verdict"] == "identical"
 
 
 def test_where_twins_part_is_found_for_each_seed(pair):
@@ -72,7 +72,7 @@ def test_where_twins_part_is_found_for_each_seed(pair):
     assert two["max_parameter_difference"] == pytest.approx(2 / 8)
     assert two["test_accuracy_difference"] == pytest.approx(-0.05)
     assert comparison.set_index("seed").loc[2]["max_loss_difference"] == 0
-    summed = verdict(comparison, "float32")
+    summed = verdict(comparison, "float32", "equal")
     assert summed["verdict"] == "drift"
     assert summed["first_iteration_above_1e-3"] == 30
     assert summed["test_accuracy_difference"] == pytest.approx(0.05)
@@ -95,13 +95,19 @@ LATER = np.arange(40)[:, None] >= 30
     ids=["1e-7", "2e-6", "2e-3 later", "2e-5", "1e-7 in float64", "1e-7 later in float64", "one diverges"],
 )
 def test_the_verdict_tells_rounding_from_a_mistake(pair, change, dtype, word):
-    assert verdict(pair(np.zeros((40, 2)) + change), dtype)["verdict"] == word
+    assert verdict(pair(np.zeros((40, 2)) + change), dtype, "equal")["verdict"] == word
+
+
+@pytest.mark.parametrize("change", [0, 1e-7, LATER * 2e-3], ids=["identical", "1e-7", "2e-3 later"])
+def test_twins_whose_rule_differs_are_different_whatever_their_losses(pair, change):
+    summed = verdict(pair(np.zeros((40, 2)) + change), "float32", "different")
+    assert (summed["rule"], summed["verdict"]) == ("different", "different")
 
 
 def test_twins_that_diverge_together_are_alike(tmp_path):
     losses = np.full((40, 2), np.nan)
     runs = [write_run(tmp_path / name, losses, (0.1, 0.1), [[np.nan], [np.nan]]) for name in ("custom", "torch")]
-    assert verdict(compare_twins(*runs), "float32")["verdict"] == "identical"
+    assert verdict(compare_twins(*runs), "float32", "equal")["verdict"] == "identical"
 
 
 def test_every_figure_of_the_sheet_is_a_resource():

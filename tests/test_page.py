@@ -13,7 +13,7 @@ import pytest
 # What the page says of itself and of the sheet in words of its own: all other digits must come from a file.
 WORDS = [
     r"95 %|below 0\.05",  # of the intervals and the p-values
-    r"10⁻⁶|10⁻³",  # the thresholds of twins.csv
+    r"10⁻⁶|10⁻³|10⁻¹²",  # the thresholds of twins.csv and of rules.csv
     r"asks for 100 hidden units|its code has 50|Beside 100 units|Beside 50 units",  # the sheet's sizes
     r"last 16 test images",  # of the sheet's loader
 ]
@@ -108,11 +108,28 @@ def test_the_page_needs_no_other_file(page):
 
 
 def test_the_page_tells_its_story_in_order(page):
-    places = [
-        page.text.index(title) for title in ("What was trained", "How well", "Are the twins", "Does it reproduce")
-    ]
+    titles = ("What was trained", "How well", "Are the rules right", "Are the twins", "Does it reproduce")
+    places = [page.text.index(title) for title in titles]
     assert places == sorted(places)
     assert page.text.count("are the same to the bit") == 4
+
+
+def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
+    optimizers = checkout.path / "workflow/descent/optimizers.py"
+    text = optimizers.read_text()
+    optimizers.write_text(text.replace(".mul_(momentum).add_(g)", ".mul_(momentum).add_(g, alpha=1 - momentum)"))
+    checkout.snakemake()
+    page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
+    check_numbers(page, checkout.path / "results")
+    words = " ".join(page.text.split())
+    assert "sgd: equal to torch.optim.SGD in of settings: it has a mistake." in words
+    assert "adam: equal to torch.optim.Adam in of settings." in words
+    mistakes = {text for source, _, text in page.data if re.fullmatch(r"rules\.csv/\d+/mistake", source)}
+    assert mistakes == {
+        "your rule equals this one: (1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g",
+    }
+    assert words.count("so custom_momentum is the suspect") == 2, "on both networks"
+    assert words.count("custom_sgd and torch_sgd are the same to the bit") == 2
 
 
 def test_four_seeds_have_intervals_and_a_verdict_on_each_difference(checkout):

@@ -6,7 +6,7 @@ import time
 from importlib.metadata import version
 
 from descent.devices import choose
-from descent.experiment import alike, figures, options, plot_options, stacks, twins, variant_options
+from descent.experiment import alike, figures, options, plot_options, stacks, twin_settings, twins, variant_options
 from descent.sources import digest, sources
 from descent.terminal import show_news
 

@@ -45,8 +45,26 @@ rule summarize:
         step("summarize", "{params.options}")
 
 
+rule check_rules:
+    output:
+        rules="results/rules.csv",
+        verdicts="results/rule_verdicts.csv",
+    log:
+        "results/check_rules.log",
+    benchmark:
+        "results/check_rules.benchmark.tsv"
+    localrule: True
+    params:
+        code=code("check_rules"),
+        torch=version("torch"),
+        options=options(results="results", setting=twin_settings(VARIANTS)),
+    shell:
+        step("check_rules", "{params.options}")
+
+
 rule compare_twins:
     input:
+        rules=rules.check_rules.output.rules,
         runs=expand(rules.train.output, network=NETWORKS, variant=[variant for pair in TWINS for variant in pair]),
     output:
         twins="results/twins.csv",
@@ -60,7 +78,7 @@ rule compare_twins:
         code=code("compare_twins"),
         options=options(results="results", networks=list(NETWORKS), pair=TWINS),
     shell:
-        step("compare_twins", "{params.options}")
+        step("compare_twins", "--rules {input.rules} {params.options}")
 
 
 rule compare_published:

@@ -1,6 +1,7 @@
 rule report:
     input:
         rules.summarize.output,
+        rules.check_rules.output,
         rules.compare_twins.output,
         rules.compare_published.output,
         expand(rules.plot_curves.output, network=NETWORKS),

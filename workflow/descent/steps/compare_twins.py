@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from descent.experiment import describe
 from descent.files import write_table
 from descent.runs import Run
 from descent.steps import command_line
@@ -70,26 +71,28 @@ def compare(custom: Run, torch: Run) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdict(comparison: pd.DataFrame, dtype: str) -> dict:
+def verdict(comparison: pd.DataFrame, dtype: str, rule: str) -> dict:
     """Sum a pair's comparison up over its seeds: a row of verdicts.csv.
 
-    The verdict is ``identical``: every loss and parameter is the same to the bit;
-    ``different``: the losses are further apart within the first ten iterations than rounding in ``dtype`` can have
-    grown by then, or one of them diverged alone;
+    ``rule`` is what `check_rules` found of the custom one's rule, ``equal`` or ``different``. The verdict is
+    ``different``: the rule is, or the losses are further apart within the first ten iterations than rounding in
+    ``dtype`` can have grown by then, or one of them diverged alone;
+    ``identical``: else, and every loss and parameter is the same to the bit;
     ``rounding``: else, and no two losses differ by more than 1e-6;
     ``drift``: else: they start together, and part later.
     """
     worst = comparison.drop(columns="seed").abs().max()
     first = comparison.filter(like="first_iteration").min()
-    if worst["max_loss_difference"] == worst["max_parameter_difference"] == 0:
-        word = "identical"
-    elif math.isinf(worst["max_loss_difference"]) or worst["early_loss_difference"] > EARLY_ROUNDING[dtype]:
+    apart = math.isinf(worst["max_loss_difference"]) or worst["early_loss_difference"] > EARLY_ROUNDING[dtype]
+    if rule == "different" or apart:
         word = "different"
+    elif worst["max_loss_difference"] == worst["max_parameter_difference"] == 0:
+        word = "identical"
     elif math.isnan(first["first_iteration_above_1e-6"]):
         word = "rounding"
     else:
         word = "drift"
-    return {"seeds": len(comparison), "verdict": word} | worst.to_dict() | first.to_dict()
+    return {"seeds": len(comparison), "rule": rule, "verdict": word} | worst.to_dict() | first.to_dict()
 
 
 def main() -> None:
@@ -100,12 +103,14 @@ def main() -> None:
         f"Columns: {figures}.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
+    parser.add_argument("--rules", type=Path, required=True, help="what check_rules found, rules.csv")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument(
         "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
     )
     arguments = parser.parse_args()
 
+    rules = pd.read_csv(arguments.rules).set_index(["optimizer", "setting"])["verdict"]
     twins, verdicts = [], []
     for network in arguments.networks:
         for custom, torch in arguments.pair:
@@ -113,11 +118,13 @@ def main() -> None:
             pair = [Run(arguments.results / network / variant) for variant in (custom, torch)]
             comparison = compare(*pair)
             twins += [names | row for row in comparison.to_dict("records")]
-            verdicts.append(names | verdict(comparison, pair[0].record["dtype"]))
+            record = pair[0].record
+            rule = rules[record["optimizer"], describe(record["hyperparameters"])]
+            verdicts.append(names | verdict(comparison, record["dtype"], rule))
     names = ["network", "custom", "torch"]
     for file, rows, columns in (
         ("twins.csv", twins, [*names, "seed", *FIGURES]),
-        ("verdicts.csv", verdicts, [*names, "seeds", "verdict", *FIGURES]),
+        ("verdicts.csv", verdicts, [*names, "seeds", "rule", "verdict", *FIGURES]),
     ):
         table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in columns if "first" in name})
         write_table(arguments.results / file, table)
