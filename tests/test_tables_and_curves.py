@@ -13,6 +13,7 @@ from descent.steps.summarize import (
     describe_difference,
     describe_differences,
     describe_final,
+    find_best,
     read,
     running_means,
     to_markdown,
@@ -153,6 +154,21 @@ def test_a_difference_is_real_after_the_correction_alone():
     assert (table["p_holm"] >= table["p"]).all()
     few = describe_differences([(final([0.5, 0.6]), final([0.1, 0.2], variant="b"))])
     assert few["real"].isna().all() and few["p"].isna().all()
+
+
+def test_the_best_variant_is_set_beside_the_next_that_is_not_the_same():
+    seeds = np.array([0, 0.1, 0, 0.1])
+    finals = [
+        final(list(accuracy + seeds), variant=variant, checksum=checksum)
+        for variant, accuracy, checksum in (("low", 0.2, "l"), ("a", 0.8, "a"), ("a_twin", 0.8, "a"), ("mid", 0.5, "m"))
+    ]
+    summary = pd.DataFrame([describe_final(one, {}) for one in finals])
+    (row,) = find_best(summary, describe_differences(contrasts(finals))).to_dict("records")
+    assert (row["best"], row["next"]) == ("a", "mid")
+    assert row["difference"] == pytest.approx(0.3)
+    assert row["low"] < row["difference"] < row["high"]
+    alone = find_best(summary[1:3], describe_differences(contrasts(finals[1:3])))
+    assert alone["best"].tolist() == ["a"] and alone["next"].isna().all()
 
 
 def test_running_means_are_those_since_the_first_minibatch():

@@ -31,6 +31,7 @@ rule summarize:
         initial="results/initial.csv",
         summary=report("results/summary.csv", category="Tables", caption="../report/summary.rst"),
         differences="results/differences.csv",
+        best="results/best.csv",
         epochs="results/epochs.csv",
         markdown="results/summary.md",
     log:

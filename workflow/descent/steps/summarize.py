@@ -112,6 +112,32 @@ def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
     return table
 
 
+def find_best(summary: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
+    """best.csv: each network's variant of the highest mean test accuracy, and its difference to the next one.
+
+    The next one is not the same to the bit. Empty where every variant diverged, or there is no next one.
+    """
+    rows = []
+    for network, variants in summary.groupby("network", sort=False):
+        ranked = variants.dropna(subset="test_accuracy_mean")
+        ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable")["variant"].tolist()
+        row = {"network": network, "best": ranked[0] if ranked else None}
+        within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
+        pairs = {frozenset([found["variant"], found["other"]]): found for found in within.to_dict("records")}
+        following = next((other for other in ranked[1:] if {ranked[0], other} in pairs), None)
+        if following:
+            found = pairs[frozenset([ranked[0], following])]
+            sign = 1 if found["variant"] == ranked[0] else -1
+            mean, *ends = (
+                sign * found[f"test_accuracy_difference_{figure}"]
+                for figure in ("mean", "low_new_images", "high_new_images")
+            )
+            low, high = sorted(ends)
+            row |= {"next": following, "difference": mean, "low": low, "high": high, "real": found["real"]}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["network", "best", "next", "difference", "low", "high", "real"])
+
+
 def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
     """What the lab prints after each epoch, a row per seed and epoch of epochs.csv.
 
@@ -184,7 +210,8 @@ def main() -> None:
     parser = command_line(
         __doc__,
         "Writes initial.csv (one row per network), summary.csv (one row per network and variant), differences.csv "
-        "(one row per contrast), epochs.csv (one row per network, variant, seed and epoch) and summary.md.",
+        "(one row per contrast), best.csv (one row per network), epochs.csv (one row per network, variant, seed and "
+        "epoch) and summary.md.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
@@ -205,6 +232,7 @@ def main() -> None:
     write_table(results / "initial.csv", pd.DataFrame(initial))
     write_table(results / "summary.csv", summary)
     write_table(results / "differences.csv", differences)
+    write_table(results / "best.csv", find_best(summary, differences))
     write_table(results / "epochs.csv", pd.concat(epochs))
     write_text(results / "summary.md", to_markdown(summary, differences))
 
