@@ -124,7 +124,7 @@ def find_best(summary: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
         row = {"network": network, "best": ranked[0] if ranked else None}
         within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
         pairs = {frozenset([found["variant"], found["other"]]): found for found in within.to_dict("records")}
-        following = next((other for other in ranked[1:] if {ranked[0], other} in pairs), None)
+        following = next((other for other in ranked[1:] if frozenset([ranked[0], other]) in pairs), None)
         if following:
             found = pairs[frozenset([ranked[0], following])]
             sign = 1 if found["variant"] == ranked[0] else -1
