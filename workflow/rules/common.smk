@@ -5,16 +5,18 @@ import json
 import time
 from importlib.metadata import version
 
+from descent import calibration
 from descent.devices import choose
 from descent.experiment import alike, figures, options, plot_options, stacks, twin_settings, twins, variant_options
 from descent.sources import digest, sources
 from descent.terminal import show_news
 
 NETWORKS, VARIANTS = config["networks"], config["variants"]
-STACKS = stacks(config)
+STACKS = stacks(config) | calibration.STACKS
 TRAINING = {key: value for key, value in config["training"].items() if key != "tensorboard"}
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
+CALIBRATION = [f"results/{stack}/{variant}" for stack, variants in calibration.VARIANTS.items() for variant in variants]
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
 if sys.stdout is None:  # it was closed, and would be for the steps
@@ -65,3 +67,10 @@ def sweep_results(wildcards):
     if config["sweep"]["network"] not in NETWORKS:
         sys.exit(f"config.yaml: sweep.network: {config['sweep']['network']!r} is not one of {', '.join(NETWORKS)}")
     return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]
+
+
+def calibration_files(wildcards):
+    """What the calibration's table is made of; stop with one line if the data is not MNIST."""
+    if "sha256" in config["data"]:
+        sys.exit("config.yaml: data.sha256: the lab's trainings are of MNIST, and so is their calibration")
+    return [f"{run}/{file}" for run in CALIBRATION for file in ("training.csv", "evaluation.csv", "run.json")]

@@ -88,7 +88,9 @@ rule compare_published:
         runs=rules.summarize.input.runs,
     output:
         comparison="results/published.csv",
+        features="results/features.csv",
         reproduction="results/reproduction.csv",
+        estimates="results/estimates.csv",
         figure=expand("results/published.{ending}", ending=["svg", "png"]),
     log:
         "results/compare_published.log",
@@ -96,8 +98,13 @@ rule compare_published:
         "results/compare_published.benchmark.tsv"
     localrule: True
     params:
-        code=code("compare_published", "resources/published.csv"),
-        options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
+        code=code("compare_published", "resources/published.csv", "resources/calibration.csv"),
+        options=options(
+            results="results",
+            networks=list(NETWORKS),
+            variants=list(VARIANTS),
+            mnist="sha256" not in config["data"],  # then the download had to be MNIST itself
+        ),
     shell:
         step("compare_published", "{params.options}")
 

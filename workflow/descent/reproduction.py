@@ -1,0 +1,178 @@
+"""Did the lab's training make the figures that its sheet printed, as a run repeats it? One statistic, calibrated.
+
+The sheet prints 170 figures, but those of one training move together. Six features sum up a training: the log of its
+mean training loss in five blocks of epochs, and of its final test loss. The statistic is the largest |z| over the
+features of both optimizers. How far apart seeds are is known from the calibration (``calibration``): trainings of the
+lab's settings, and of settings around them. Turned round, it also estimates what the sheet's curves were made with.
+"""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import least_squares
+
+from descent.calibration import LAB, TRAINING
+from descent.runs import Run
+from descent.statistics import LEAST_SEEDS, t_quantile
+
+RESOURCES = Path(__file__).parents[1] / "resources"
+EDGES = [0, 1, 5, 10, 15, 20]  # of the blocks of epochs: the loss falls fast at first
+FEATURES = ["epoch 0", "epochs 1-4", "epochs 5-9", "epochs 10-14", "epochs 15-19", "test"]
+SHEETS_RUNS = 2  # of each optimizer, each from parameters of its own
+LEVEL = 0.05  # how often a right training may be called wrong
+DRAWS = 10_000  # the level that they give is right to 0.2 %
+
+
+def features(running: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """The FEATURES of trainings, [trainings, 6], from what the sheet prints of one.
+
+    ``running`` [trainings, 20] are mean training losses R_e from the first iteration to the end of epoch e; the mean
+    over the epochs a to b is ((b + 1) R_b − a R_{a−1}) / (b − a + 1). ``test`` [trainings] are final test losses.
+    """
+    sums = np.pad(running * np.arange(1, EDGES[-1] + 1), ((0, 0), (1, 0)))
+    blocks = np.diff(sums[:, EDGES]) / np.diff(EDGES)
+    return np.log(np.column_stack([blocks, test]))
+
+
+def run_features(run: Run) -> pd.DataFrame:
+    """The features of a run, one row per seed; infinite for a seed that diverged."""
+    epochs = run.training.groupby(["seed", "epoch"])["loss"].mean().unstack()  # each epoch has as many minibatches
+    running = epochs.cumsum(axis=1) / np.arange(1, EDGES[-1] + 1)
+    last = run.evaluation[run.evaluation["epoch"] == EDGES[-1] - 1]
+    table = pd.DataFrame(features(running.to_numpy(), last.set_index("seed")["loss"][epochs.index]), epochs.index)
+    table.columns = FEATURES
+    table.loc[list(run.diverged)] = math.inf
+    return table
+
+
+def sheet_features(published: pd.DataFrame) -> pd.DataFrame:
+    """The features of the sheet, mean of its two runs: one row per optimizer, ``sgd`` and ``momentum``."""
+    losses = published.pivot(index="variant", columns=["split", "epoch"], values="loss").drop(index="initial")
+    running, test = losses["train_cumulative"], losses["test", EDGES[-1] - 1]
+    table = pd.DataFrame(features(running.to_numpy(), test.to_numpy()), losses.index, FEATURES)
+    return table.groupby(losses.index.str.split("_").str[1]).mean()
+
+
+def load_sheet() -> pd.DataFrame:
+    """What the sheet printed: variant, epoch, split, loss, accuracy."""
+    return pd.read_csv(RESOURCES / "published.csv", comment="#").astype({"epoch": "Int64"})
+
+
+def load_calibration() -> pd.DataFrame:
+    """The features of the calibration's trainings, by lr, momentum (0 for SGD) and seed."""
+    return pd.read_csv(RESOURCES / "calibration.csv", comment="#").set_index(["lr", "momentum", "seed"]).sort_index()
+
+
+def lab_features(calibration: pd.DataFrame) -> pd.DataFrame:
+    """The features of the lab's two trainings, one row per seed, one column per optimizer and feature."""
+    return pd.concat(
+        {optimizer: calibration.loc[point["lr"], point.get("momentum", 0)] for optimizer, point in LAB.items()}, axis=1
+    )
+
+
+def match(record: Mapping[str, Any]) -> tuple[str, str | None]:
+    """Which of the lab's trainings a run repeats, by its run.json; and in what it departs from it, None if in nothing.
+
+    A hyperparameter of 0 or false is one that is not there.
+    """
+    given = {name: value for name, value in record["hyperparameters"].items() if value}
+    optimizer = "momentum" if "momentum" in given else "sgd"
+    labs = {"optimizer": "sgd"} | TRAINING | LAB[optimizer]
+    ours = {name: record[name] for name in ("optimizer", *TRAINING)} | given
+    for name in labs | ours:
+        if ours.get(name) != labs.get(name):
+            labs_is = f"the lab's is {labs[name]}" if name in labs else "the lab has none"
+            return optimizer, f"{name} is {ours.get(name)}, {labs_is}"
+    return optimizer, None
+
+
+def z(sheet: np.ndarray, mean: np.ndarray, deviation: np.ndarray, seeds: int) -> np.ndarray:
+    """(sheet − mean) / (σ √(1/2 + 1/n)): how far the sheet's features are from the mean of a run's n seeds.
+
+    σ is the standard ``deviation`` over the seeds of the calibration.
+    """
+    return (sheet - mean) / (deviation * math.sqrt(1 / SHEETS_RUNS + 1 / seeds))
+
+
+def compare(sheet: pd.DataFrame, runs: Mapping[str, tuple[str, pd.DataFrame]], lab: pd.DataFrame) -> pd.DataFrame:
+    """The sheet's features beside those of each variant of ``runs``, given as its optimizer and its features."""
+    columns = ["variant", "optimizer", "feature", "seeds", "sheet", "mean", "z"]
+    rows = []
+    for variant, (optimizer, ours) in runs.items():
+        printed, mean, deviation = sheet.loc[optimizer, FEATURES], ours.mean(), lab[optimizer].std()
+        distances = z(printed, mean, deviation, len(ours))
+        rows += [(variant, optimizer, f, len(ours), printed[f], mean[f], distances[f]) for f in FEATURES]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def critical(lab: pd.DataFrame, seeds: int) -> float:
+    """What the largest |z| exceeds in 5 % of cases if sheet, run and calibration are all of the lab's training.
+
+    By simulation: all three are drawn anew, normally distributed with the covariance that the calibration has. The
+    two optimizers share their initial parameters in a run, not on the sheet. ``lab`` has the columns of the optimizers
+    that are compared.
+    """
+    random = np.random.default_rng(0)
+    covariance = lab.cov().to_numpy()
+    optimizer = lab.columns.get_level_values(0).to_numpy()
+    of_sheet = np.where(optimizer[:, None] == optimizer, covariance, 0)
+    zero, total = np.zeros(len(covariance)), of_sheet / SHEETS_RUNS + covariance / seeds
+    differences = random.multivariate_normal(zero, total, DRAWS, method="cholesky")
+    deviations = random.multivariate_normal(zero, covariance, (DRAWS, len(lab)), method="cholesky").std(1, ddof=1)
+    return float(np.quantile(np.abs(z(differences, 0, deviations, seeds)).max(1), 1 - LEVEL))
+
+
+def judge(compared: pd.DataFrame, lab: pd.DataFrame) -> dict[str, Any]:
+    """The verdict on what ``compare`` found for a network, with its statistic and where that is largest."""
+    if compared.empty:
+        return {"statistic": math.nan, "critical": math.nan, "verdict": "inconclusive", "seeds": 0, "farthest": None}
+    seeds = int(compared["seeds"].iloc[0])
+    farthest = compared.iloc[compared["z"].abs().argmax()]
+    statistic, limit = abs(farthest["z"]), critical(lab[[o for o in LAB if o in set(compared["optimizer"])]], seeds)
+    verdict = "reproduced" if statistic <= limit else "not reproduced"
+    return {
+        "statistic": statistic,
+        "critical": limit,
+        "verdict": verdict if seeds >= LEAST_SEEDS else "inconclusive",
+        "seeds": seeds,
+        "farthest": f"{farthest['variant']}, {farthest['feature']}",
+    }
+
+
+def estimate(sheet: pd.Series, lab: pd.DataFrame, changes: pd.DataFrame, at: np.ndarray) -> np.ndarray:
+    """Where on an axis the training lies that made the ``sheet``'s features: estimate, low and high (95 %).
+
+    0 is the lab's training, whose features are ``lab`` [seeds, features]; ``changes`` [trainings, features] are what
+    lies ``at`` other places less that, seed by seed, and are fitted by a quadratic. The place is found by generalized
+    least squares with the covariance of ``lab``. Its interval is Student's, for a covariance that is itself estimated
+    from n seeds (Rao, "Some problems involving linear hypotheses in multivariate analysis", 1959).
+    """
+    quadratic = np.linalg.lstsq(np.column_stack([at, at**2]), changes.to_numpy())[0]  # [2, features]
+    root = np.linalg.cholesky(lab.cov() * (1 / SHEETS_RUNS + 1 / len(lab)))
+    distance, terms = np.linalg.solve(root, sheet - lab.mean()), np.linalg.solve(root, quadratic.T)
+    fit = least_squares(lambda x: terms @ [x[0], x[0] ** 2] - distance, [0.0])
+    freedom, all_freedom = len(lab) - len(sheet), len(lab) - 1
+    variance = (1 + 2 * fit.cost / all_freedom) * all_freedom / freedom / (fit.jac**2).sum()
+    return fit.x[0] + t_quantile(freedom) * math.sqrt(variance) * np.array([0, -1, 1])
+
+
+def estimates(sheet: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:
+    """What the sheet's curves were made with, each with the other at the lab's: quantity, source, estimate, low, high.
+
+    Momentum's curves know little of both at once: settings with the same lr / (1 − μ) look alike.
+    """
+    lab, settings, rows = lab_features(calibration), calibration.index.to_frame(), []
+    for quantity, source in [("lr", "sgd"), ("lr", "momentum"), ("momentum", "momentum")]:
+        labs, other = {"momentum": 0} | LAB[source], "momentum" if quantity == "lr" else "lr"
+        same_optimizer = (settings["momentum"] > 0) == (source == "momentum")
+        along = (settings[other] == labs[other]) & (settings[quantity] != labs[quantity])
+        varied = calibration[same_optimizer & along]
+        changes = varied - lab[source].loc[varied.index.get_level_values("seed")].to_numpy()
+        at = np.log(varied.index.get_level_values(quantity) / labs[quantity])
+        found = estimate(sheet.loc[source], lab[source], changes, at)
+        rows.append((quantity, source, *labs[quantity] * np.exp(found)))
+    return pd.DataFrame(rows, columns=["quantity", "source", "estimate", "low", "high"])
