@@ -8,6 +8,7 @@ import pytest
 import torch
 from conftest import check_out
 from safetensors.torch import load_file
+from test_page import Page, check_numbers
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -93,3 +94,34 @@ def test_two_epochs_on_the_real_mnist_reach_what_only_a_well_trained_network_can
 
     training = pd.read_csv(tmp_path / "results/exercise/torch_momentum/training.csv")
     assert len(training) == 2 * 2 * 468
+
+
+def test_the_labs_trainings_with_50_units_reproduce_its_sheet(tmp_path, real_mnist):
+    checkout = check_out(tmp_path)
+    (tmp_path / "resources").mkdir()
+    shutil.copy(real_mnist, tmp_path / "resources/mnist.safetensors")
+
+    def as_the_lab(config: dict) -> None:
+        config["seeds"] = [0, 1, 2, 3]
+        config["networks"] = {"mine": [50, 50]}
+        config["variants"] = {
+            "plain": {"implementation": "custom", "optimizer": "sgd", "lr": 0.01},
+            "heavy": {"implementation": "custom", "optimizer": "sgd", "lr": 0.01, "momentum": 0.9},
+        }
+
+    checkout.edit_config(as_the_lab)
+    checkout.snakemake("--touch", "resources/mnist.safetensors")
+    checkout.snakemake()
+    (row,) = pd.read_csv(tmp_path / "results/reproduction.csv").to_dict("records")
+    assert row["verdict"] == "reproduced"
+    assert row["statistic"] < row["critical"]
+    assert len(pd.read_csv(tmp_path / "results/features.csv")) == 12
+    # The sheet has 41 figures of each, and loss and accuracy before any training.
+    figures = pd.read_csv(tmp_path / "results/published.csv")["variant"].value_counts()
+    assert figures.to_dict() == {"plain": 42, "heavy": 42, "initial": 2}
+
+    page = Page((tmp_path / "results/report.html").read_text(encoding="utf-8"))
+    check_numbers(page, tmp_path / "results")
+    words = " ".join(page.text.split())
+    assert "mine ( hidden units): reproduced" in words.replace("-", "")
+    assert "No such test can see missing biases" in words

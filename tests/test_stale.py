@@ -57,6 +57,7 @@ FOLLOWS = {
     "summarize_sweep": set(),
     "plot_sweep": set(),
     "report_sweep": set(),
+    "calibrate": set(),
 }
 
 
@@ -219,6 +220,7 @@ ROWS = {
     ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), FOLLOWS["compare_published"]),
+    "the calibration": (append("workflow/resources/calibration.csv", "# \n"), FOLLOWS["compare_published"]),
     "a caption": (append("workflow/report/curves.rst", "More.\n"), set()),
     "delete a figure": (delete("results/exercise/curves.png"), plot(["exercise"]) | {"report"}),
     "delete a table": (delete("results/summary.md"), {"summarize", "report"}),
@@ -281,7 +283,7 @@ def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
         if module in modules:
             expected |= FOLLOWS[step]
     assert checkout.stale() == expected
-    assert expected or re.search(r"_sweep$|\.(sweep|tensorboard|config|sources|terminal)$", module)
+    assert expected or re.search(r"_sweep$|\.(calibrate|sweep|tensorboard|config|sources|terminal)$", module)
 
 
 def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):

@@ -22,8 +22,8 @@ def results(checkout, pattern):
 
 def test_every_result_is_there(finished):
     expected = {"summary.md", "report.html", "experiment.json", "steps.json", "published.svg", "published.png"}
-    tables = ("initial", "summary", "differences", "rules", "rule_verdicts", "twins", "verdicts")
-    tables += ("published", "reproduction")
+    tables = ("initial", "summary", "best", "differences", "epochs", "rules", "rule_verdicts", "twins", "verdicts")
+    tables += ("published", "features", "reproduction", "estimates")
     expected |= {f"{table}.csv" for table in tables}
     for network in NETWORKS:
         expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")}

@@ -1,24 +1,23 @@
-"""Set every figure that the lab's sheet printed beside what this run got for it."""
+"""Compare what the lab's sheet printed with the runs that repeat its trainings, and say whether they reproduce it."""
 
+import argparse
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
+from descent import reproduction
+from descent.calibration import LAB, LR, MOMENTUM
 from descent.figures import COLOURS, save
 from descent.files import write_table
+from descent.reproduction import FEATURES
 from descent.runs import Run
 from descent.statistics import prediction_interval
 from descent.steps import command_line
 
-PUBLISHED = Path(__file__).parents[2] / "resources/published.csv"  # what the sheet printed
 METRICS = ["loss", "accuracy"]
-OUTSIDE_BY_CHANCE = 0.05  # of the figures: what a 95 % interval leaves out
-LEAST_SEEDS = 4  # of fewer the interval is so wide (Student's t of 2 is 4.3 to 12.7) that to lie inside tells nothing
 COLUMNS = ["network", "variant", "epoch", "split", "metric", "published"]
 COLUMNS += ["seeds", "mean", "std", "distance", "low", "high", "inside"]
 
@@ -62,91 +61,103 @@ def compare(network: str, published: pd.DataFrame, initial: pd.DataFrame, runs: 
     return rows
 
 
-def worse(figures: pd.DataFrame) -> pd.Series:
-    """Whether the published figure is worse than our mean: a higher loss, a lower accuracy."""
-    return (figures["published"] > figures["mean"]) == (figures["metric"] == "loss")
-
-
-def count(comparison: pd.DataFrame) -> pd.DataFrame:
-    """How many figures lie inside, one row per network; ``outside_by_chance`` is what chance alone leaves outside.
-
-    ``worse`` counts those that are worse than our mean: about half, if the sheet trained what we train.
-    The verdict is ``reproduced`` if at least 90 % lie inside: twice what chance leaves out is allowed, since the
-    figures of one training move together. Otherwise it is ``not reproduced``; and ``unknown`` where there is no
-    interval, or where enough lie inside, but of fewer than ``LEAST_SEEDS`` seeds.
-    """
-    rows = []
-    for network, figures in comparison.groupby("network", sort=False):
-        known = figures.dropna(subset="inside")
-        inside = int(known["inside"].sum())
-        if inside < (1 - 2 * OUTSIDE_BY_CHANCE) * len(known):
-            verdict = "not reproduced"
-        elif known["seeds"].min() >= LEAST_SEEDS:  # not so if none is known
-            verdict = "reproduced"
+def matching(runs: Mapping[str, Run]) -> tuple[dict[str, str], str]:
+    """The variants that repeat one of the lab's trainings, each with its optimizer; and why the others do not."""
+    optimizers, others = {}, {}
+    for variant, run in runs.items():
+        optimizer, departure = reproduction.match(run.record)
+        if departure:
+            others.setdefault(departure, []).append(variant)
         else:
-            verdict = "unknown"
-        rows.append(
-            {"network": network, "figures": len(figures), "inside": inside, "outside": len(known) - inside}
-            | {"worse": int(worse(known).sum())}
-            | {"outside_by_chance": OUTSIDE_BY_CHANCE * len(known)}
-            | {"largest_distance": known["distance"].abs().max()}
-            | {"verdict": verdict}
-        )
-    columns = ["network", "figures", "inside", "outside", "worse", "outside_by_chance", "largest_distance", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+            optimizers[variant] = optimizer
+    return optimizers, "; ".join(f"{', '.join(variants)}: {departure}" for departure, variants in others.items())
 
 
-def plot(comparison: pd.DataFrame, networks: list[str]) -> Figure:
-    """Distance of the sheet's figures from ours, in standard deviations over seeds, against the epoch."""
-    drawn = comparison[comparison["split"] == "train_cumulative"]
-    figure = Figure(figsize=(max(5.5, 5.5 * len(networks)), 4.4), layout="constrained")
-    panels = figure.subplots(1, len(networks), sharey=True, squeeze=False)[0]
-    for panel, network in zip(panels, networks):
-        rows = drawn[drawn["network"] == network]
-        limit = ((rows["high"] - rows["mean"]) / rows["std"]).max()
-        if np.isfinite(limit):
-            panel.axhspan(-limit, limit, color="0.88", label="95 % of further runs", zorder=0)
-        for colour, (variant, curves) in zip(COLOURS, rows.groupby("variant", sort=False)):
-            for metric, marker in {"loss": "o", "accuracy": "^"}.items():
-                curve = curves[curves["metric"] == metric]
-                look = {"color": colour, "marker": marker, "markersize": 4, "linewidth": 0.8}
-                panel.plot(curve["epoch"], curve["distance"], label=f"{variant}, {metric}", **look)
-        panel.axhline(0, color="0.5", linewidth=0.8)
-        panel.set_title(network)
-        panel.set_xlabel("epoch")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+def rename(published: pd.DataFrame, runs: Mapping[str, Run], optimizers: Mapping[str, str]) -> pd.DataFrame:
+    """The sheet's rows that have a counterpart, under our variant's name: same implementation, same setting."""
+    names = {"initial": "initial"}
+    for variant, optimizer in optimizers.items():
+        names.setdefault(f"{runs[variant].record['implementation']}_{optimizer}", variant)
+    return published.assign(variant=published["variant"].map(names)).dropna(subset="variant")
+
+
+def distinct(runs: Mapping[str, Run]) -> dict[str, Run]:
+    """The ``runs`` without those that equal an earlier one to the bit."""
+    first = {}
+    for variant, run in runs.items():
+        first.setdefault(run.record["sha256"]["training.csv"], variant)
+    return {variant: runs[variant] for variant in first.values()}
+
+
+def plot(features: pd.DataFrame, verdicts: pd.DataFrame, estimates: pd.DataFrame) -> Figure:
+    """Left: z of each feature. Right: the learning rate and the momentum that the sheet's curves say, and the lab's."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    distances, *panels = figure.subplots(1, 3, width_ratios=[4, 1, 1])
+    places = [(optimizer, feature) for optimizer in LAB for feature in FEATURES]
+    critical = verdicts["critical"].max()
+    if not math.isnan(critical):
+        distances.axhspan(-critical, critical, color="0.88", zorder=0, label="below the critical value")
+    for colour, marker, (network, of_network) in zip(COLOURS, "os^Dv<>", features.groupby("network", sort=False)):
+        at = [places.index(place) for place in zip(of_network["optimizer"], of_network["feature"])]
+        distances.plot(at, of_network["z"], marker, color=colour, markersize=5, label=network)
+    distances.axhline(0, color="0.5", linewidth=0.8)
+    distances.axvline(len(FEATURES) - 0.5, color="0.5", linewidth=0.8)
+    distances.set_xticks(range(len(places)), [feature for _, feature in places], rotation=45, ha="right")
+    for i, optimizer in enumerate(LAB):
+        distances.text(0.25 + 0.5 * i, 1.02, optimizer, ha="center", transform=distances.transAxes)
+    distances.set_ylabel("z: sheet less our mean,\nin its standard errors")
+    if distances.get_legend_handles_labels()[0]:
+        distances.legend(fontsize=8)
+    for panel, (quantity, rows), labs in zip(panels, estimates.groupby("quantity"), (LR, MOMENTUM)):
+        below, above = rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]
+        panel.errorbar(rows["source"], rows["estimate"], [below, above], fmt="o", color=COLOURS[0], capsize=4)
+        panel.axhline(labs, color="0.5", linestyle="--", linewidth=0.8)
+        panel.margins(x=0.4)
+        panel.set_title({"lr": "learning rate", "momentum": "momentum"}[quantity], fontsize=10)
+    for panel in (distances, *panels):
         panel.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("printed figure less our mean,\nin standard deviations over seeds")
-    if len(drawn):
-        panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
 def main() -> None:
     parser = command_line(
         __doc__,
-        "Writes published.csv (one row per network and figure), reproduction.csv (one row per network), "
-        "published.svg and published.png.",
+        "Writes reproduction.csv (one row per network: the verdict), features.csv (one row per network, variant and "
+        "feature), estimates.csv, published.csv (one row per network and figure), published.svg and published.png.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
+    parser.add_argument("--mnist", action=argparse.BooleanOptionalAction, help="whether the data is MNIST itself")
     arguments = parser.parse_args()
     results = arguments.results
 
-    published = pd.read_csv(PUBLISHED, comment="#").astype({"epoch": "Int64"})
-    published = published[published["variant"].isin(["initial", *arguments.variants])]
-    rows = []
+    published, calibration = reproduction.load_sheet(), reproduction.load_calibration()
+    sheet, lab = reproduction.sheet_features(published), reproduction.lab_features(calibration)
+    figures, features, verdicts = [], [], []
     for network in arguments.networks:
-        folder = results / network
-        runs = {variant: Run(folder / variant) for variant in arguments.variants}
-        rows += compare(network, published, pd.read_csv(folder / "initial.csv"), runs)
-    comparison = pd.DataFrame(rows, columns=COLUMNS).astype({"inside": "boolean"})
-    reproduction = count(comparison)
-    print(reproduction.to_string(index=False))
-    write_table(results / "published.csv", comparison)
-    write_table(results / "reproduction.csv", reproduction)
-    save(plot(comparison, arguments.networks), results / "published")
+        runs = {variant: Run(results / network / variant) for variant in arguments.variants}
+        optimizers, left_out = matching(runs) if arguments.mnist else ({}, "all: the data is not MNIST")
+        if arguments.mnist:
+            initial = pd.read_csv(results / network / "initial.csv")
+            figures += compare(network, rename(published, runs, optimizers), initial, runs)
+        compared = {
+            variant: (optimizers[variant], reproduction.run_features(run))
+            for variant, run in distinct({variant: runs[variant] for variant in optimizers}).items()
+        }
+        of_network = reproduction.compare(sheet, compared, lab)
+        of_network.insert(0, "network", network)
+        features.append(of_network)
+        verdicts.append({"network": network} | reproduction.judge(of_network, lab) | {"left_out": left_out})
+    features, verdicts = pd.concat(features), pd.DataFrame(verdicts)
+    estimates = reproduction.estimates(sheet, calibration)
+    for table in (verdicts, estimates):
+        print(table.to_string(index=False))
+    write_table(results / "published.csv", pd.DataFrame(figures, columns=COLUMNS).astype({"inside": "boolean"}))
+    write_table(results / "features.csv", features)
+    write_table(results / "reproduction.csv", verdicts)
+    write_table(results / "estimates.csv", estimates)
+    save(plot(features, verdicts, estimates), results / "published")
 
 
 if __name__ == "__main__":
