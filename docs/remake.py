@@ -37,15 +37,18 @@ def section() -> str:
             f"| {row.test_loss_mean:.4f} ± {row.test_loss_std:.4f} |".replace("%", "")
         )
     alike = ", ".join(verdicts["verdict"].unique())
-    found = "; ".join(f"{row.inside} of {row.figures} for `{row.network}`" for row in reproduction.itertuples())
+    found = "; ".join(
+        f"{row.verdict} by `{row.network}` (largest |z| {row.statistic:.1f}, critical {row.critical:.1f})"
+        for row in reproduction.itertuples()
+    )
     lines += [
         "",
         f"`make`, {date.today()}, {run['device']}, threads: {run['threads']}, PyTorch {run['torch']}: "
         f"{seconds:.0f} s of training, mean ± standard deviation over {run['seeds']} seeds. The twins are {alike}. "
-        f"Of the figures that the lab's sheet printed, inside the 95 % prediction interval: {found}. (The sheet's text "
-        "asks for the hidden units of `exercise`, its code has those of `notebook`.)",
+        f"The lab's printed figures are {found}. (The sheet's text asks for the hidden units of `exercise`, its code "
+        "has those of `notebook`.)",
         "",
-        "![Distance of the sheet's figures from ours, for both networks](docs/published.png)",
+        "![The sheet's curves beside ours, and the learning rate and momentum that they imply](docs/published.png)",
     ]
     return "\n".join(lines)
 
