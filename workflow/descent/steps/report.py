@@ -51,7 +51,8 @@ def main() -> None:
     write_json(results / "experiment.json", {"config": config, "versions": versions})
     write_text(results / "steps.json", add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
 
-    tables = ("initial", "summary", "best", "differences", "rules", "rule_verdicts", "verdicts", "reproduction", "estimates")
+    tables = ("initial", "summary", "best", "differences", "rules", "rule_verdicts", "verdicts")
+    tables += ("reproduction", "estimates")
     write_page(
         results / "report.html",
         "report.html.j2",
