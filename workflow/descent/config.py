@@ -122,17 +122,17 @@ def experiment_schema() -> dict:
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
     definitions["variant"]["properties"] = {"optimizer": {"enum": list(OPTIMIZERS)}}
-    definitions["sweep"]["properties"] = definitions["variant"]["properties"]
-    definitions["variant"]["allOf"], definitions["sweep"]["allOf"] = [], []
+    definitions["grid"]["properties"] = definitions["variant"]["properties"]
+    definitions["variant"]["allOf"], definitions["grid"]["allOf"] = [], []
     for optimizer, entry in OPTIMIZERS.items():
         implementations = ["custom", "torch"] if entry.torch else ["custom"]
         hyperparameters = defaults(optimizer)
         allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
-        required = [name for name, default in hyperparameters.items() if default is None]
+        required = [name for name, default in hyperparameters.items() if default is None or name == "lr"]
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
         for definition, keys in {
             "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
-            "sweep": {"optimizer": True} | definitions["sweep_settings"] | swept,
+            "grid": {"optimizer": True} | swept,
         }.items():
             then = {"additionalProperties": False, "required": required, "properties": keys}
             definitions[definition]["allOf"].append(
@@ -142,7 +142,7 @@ def experiment_schema() -> dict:
 
 
 def axis(values: dict, spaced: dict) -> dict:
-    """The schema of a sweep's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
+    """The schema of a grid's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
 
     True and False are not for sweeping: a stack of networks has one of them.
     """
@@ -164,16 +164,21 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
-    """The same for what the schema cannot say of a sweep: each of its points would be a variant."""
-    axes = grid.axes(sweep)
-    for hyperparameter, values in axes.items():
-        for value in values:
-            point = {name: others[0] for name, others in axes.items()} | {hyperparameter: value}
-            point |= {"implementation": "custom", "optimizer": sweep["optimizer"]}
-            fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, "sweep")
-    names = [grid.name(point) for point in grid.points(sweep)]
-    if len(set(names)) < len(names):
-        raise ValueError("sweep: two points of the grid differ in less than six digits")
+    """The same for what the schema cannot say of a sweep: its trials and default settings would be variants."""
+    for name, its in sweep["optimizers"].items():
+        path = f"sweep.optimizers.{name}"
+        axes = grid.axes(its)
+        for hyperparameter, value in grid.default(its).items():
+            if value is None:
+                raise ValueError(
+                    f"{path}.{hyperparameter}: its rule in optimizers.py has no default, which is trained too"
+                )
+        first = grid.points(its)[0]
+        for point in [first | {axis: value} for axis, values in axes.items() for value in values]:
+            fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)
+        names = [grid.name(point) for point in grid.points(its)]
+        if len(set(names)) < len(names):
+            raise ValueError(f"{path}: two points of the grid differ in less than six digits")
 
 
 def fit(config: Mapping, schema: Mapping, path: str = "") -> None:

@@ -5,16 +5,29 @@ import json
 import time
 from importlib.metadata import version
 
+from descent import sweep as grid
 from descent.devices import choose
-from descent.experiment import alike, figures, options, plot_options, stacks, twins, variant_options
+from descent.experiment import (
+    alike,
+    figures,
+    gpu_jobs,
+    options,
+    plot_options,
+    stacks,
+    training_options,
+    twins,
+    variant_options,
+)
 from descent.sources import digest, sources
 from descent.terminal import show_news
 
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 STACKS = stacks(config)
-TRAINING = {key: value for key, value in config["training"].items() if key != "tensorboard"}
+SWEEP = config.get("sweep")
+SETTINGS = VARIANTS | (grid.settings(SWEEP["optimizers"]) if SWEEP else {})  # by the names of their folders
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
+GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the trials that train in one stack
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
 if sys.stdout is None:  # it was closed, and would be for the steps
@@ -38,8 +51,7 @@ os.environ.update(
 
 wildcard_constraints:
     network="|".join(STACKS),
-    variant="|".join(VARIANTS),
-    job="[^/]+=[^/]+",
+    variant="|".join([*VARIANTS, "[^/]+=[^/]+"]),
 
 
 # A cluster has GPUs of its own, however many `--resources gpu=1` allows on this machine.
@@ -61,7 +73,17 @@ def code(name, *files):
 
 
 def sweep_results(wildcards):
-    """What `snakemake sweep` makes; stop with one line if its network is not there, which the default run allows."""
-    if config["sweep"]["network"] not in NETWORKS:
-        sys.exit(f"config.yaml: sweep.network: {config['sweep']['network']!r} is not one of {', '.join(NETWORKS)}")
-    return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]
+    """What `snakemake sweep` makes; stop with one line if it cannot, which the default run does not mind."""
+    if SWEEP["network"] not in NETWORKS:
+        sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
+    for stage, seeds in grid.seeds(SWEEP).items():
+        if shared := set(seeds) & set(config["seeds"]):
+            sys.exit(f"config.yaml: seeds: {min(shared)} is a seed of the sweep's {stage} runs too; choose another")
+    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
+
+
+def final_runs(wildcards):
+    """The files of the sweep's final runs: of the chosen settings and of the default ones."""
+    choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
+    defaults = [grid.name(grid.default(its)) for its in SWEEP["optimizers"].values()]
+    return expand(rules.train.output, network=FINAL, variant=sorted({*choices.values(), *defaults}))
