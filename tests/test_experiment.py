@@ -50,6 +50,9 @@ def test_every_network_is_initialized_for_the_seeds_and_one_of_them_for_the_swee
     config = {"seeds": [7, 0], "networks": {"a": [8, 8], "b": [6]}}
     alone = {"a": {"hidden": [8, 8], "seeds": [0, 7]}, "b": {"hidden": [6], "seeds": [0, 7]}}
     assert stacks(config) == alone
-    assert stacks(config | {"sweep": {"network": "b", "seeds": 3}}) == alone | {
-        "sweep": {"hidden": [6], "seeds": [0, 1, 2]}
+    sweep = {"network": "b", "seeds": 3, "final": {"seeds": 2}}
+    assert stacks(config | {"sweep": sweep}) == alone | {
+        "sweep/b/trials": {"hidden": [6], "seeds": [1000, 1001, 1002]},
+        "sweep/b/final": {"hidden": [6], "seeds": [2000, 2001]},
     }
+    assert stacks(config | {"sweep": sweep | {"network": "renamed"}}) == alone

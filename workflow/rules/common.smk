@@ -27,6 +27,7 @@ SWEEP = config.get("sweep")
 SETTINGS = VARIANTS | (grid.settings(SWEEP["optimizers"]) if SWEEP else {})  # by the names of their folders
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
+TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" if SWEEP else None for stage in ("trials", "final"))
 GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the trials that train in one stack
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
@@ -64,12 +65,12 @@ def step(name, arguments):
     return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
-def code(name, *files):
-    """A checksum of all code that a step runs, and of ``files`` of workflow/ that it reads.
+def code(name, *files, optimizer=None):
+    """A checksum of all code that a step runs, for one ``optimizer`` if that is given, and of ``files`` of workflow/.
 
     As a parameter it makes what other code made stale, however old the files look.
     """
-    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files])
+    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files], optimizer)
 
 
 def sweep_results(wildcards):

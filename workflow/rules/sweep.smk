@@ -1,7 +1,6 @@
 # `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and a page of its own.
 
 GRIDS = SWEEP["optimizers"]
-TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" for stage in ("trials", "final"))
 HEAT_MAPS = [optimizer for optimizer, its in GRIDS.items() if len(grid.swept(its)) > 1]
 
 
@@ -28,7 +27,7 @@ for number, trials in enumerate(GPU_JOBS):
         resources:
             gpu=1,
         params:
-            code=code("train"),
+            code=TRAIN_CODE[SETTINGS[trials[0]]["optimizer"]],
             torch=version("torch"),
             variants=variant_options(*map(SETTINGS.get, trials)),
             training=training_options(config, TRIALS, DEVICE),
@@ -44,7 +43,7 @@ for number, trials in enumerate(GPU_JOBS):
 # A checkpoint: where the choice stays the same, its final runs stay too.
 checkpoint choose:
     input:
-        expand(rules.train.output, network=TRIALS, variant=grid.trials(GRIDS)),
+        expand([rules.train.output.evaluation, rules.train.output.run], network=TRIALS, variant=grid.trials(GRIDS)),
     output:
         trials="results/sweep/trials.csv",
         choices="results/sweep/choices.json",

@@ -1,3 +1,6 @@
+TRAIN_CODE = {its: code("train", optimizer=its) for its in {variant["optimizer"] for variant in SETTINGS.values()}}
+
+
 rule initialize:
     input:
         mnist=rules.download_mnist.output,
@@ -39,12 +42,12 @@ rule train:
     benchmark:
         "results/{network}/{variant}/train.benchmark.tsv"
     wildcard_constraints:
-        network="|".join(stack for stack in STACKS if not (GPU_JOBS and stack.endswith("/trials"))),
+        network="|".join(stack for stack in STACKS if not (GPU_JOBS and stack == TRIALS)),
     threads: 1
     resources:
         gpu=int(DEVICE == "cuda"),
     params:
-        code=code("train"),
+        code=lambda wildcards: TRAIN_CODE[SETTINGS[wildcards.variant]["optimizer"]],
         torch=version("torch"),
         variant=lambda wildcards: variant_options(SETTINGS[wildcards.variant]),
         training=lambda wildcards: training_options(config, wildcards.network, DEVICE),

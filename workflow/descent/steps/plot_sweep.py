@@ -18,7 +18,7 @@ from descent.steps import command_line
 
 # Accuracies crowd below 100 %, so all figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
 CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of 10,000 images
-TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.015, 0.01, 0.005, 0.002, 0.001]
+TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
 
 
 def accuracy_of(error: float, _: object = None) -> str:
@@ -119,7 +119,7 @@ def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: 
         for key, its in trials.groupby(others, sort=False)
     }
     rates = sorted(trials["lr"].unique())
-    figure = Figure(figsize=(max(6, 0.78 * len(rates) + 3), max(2.4, 0.62 * len(rows) + 1.6)), layout="constrained")
+    figure = Figure(figsize=(max(8, 0.78 * len(rates) + 3), max(3, 0.62 * len(rows) + 1.6)), layout="constrained")
     panel = figure.subplots()
     cells = np.full((len(rows), len(rates)), np.nan)
     panel.set_facecolor("0.85")

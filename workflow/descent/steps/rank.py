@@ -97,7 +97,8 @@ def main() -> None:
             row |= describe_final("", chosen[optimizer])
         described.append(row)
     ranks = rank({optimizer: run.correct for optimizer, run in chosen.items()})
-    write_table(results / "ranking.csv", ranks.merge(pd.DataFrame(described), on="optimizer", how="outer", sort=False))
+    ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right").sort_values(["group", "behind_mean"])
+    write_table(results / "ranking.csv", ranking.astype({"group": "Int64"}))
 
     budget = [
         {"optimizer": optimizer, "trials": k, "expected": mean, "low": low, "high": high}
@@ -117,8 +118,7 @@ def main() -> None:
     ]
     columns = ["optimizer", "target", "epochs", "seconds", "reached", "runs"]
     write_table(results / "targets.csv", pd.DataFrame(targets, columns=columns))
-    for row in ranks.itertuples():
-        print(f"group {row.group}: {choices[row.optimizer]}")
+    print(ranks.to_string(index=False))
 
 
 if __name__ == "__main__":
