@@ -364,7 +364,7 @@ def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(checkout)
         (
             "optimizers.sgd.lr",
             [0.1, 0.10000001],
-            "sweep.optimizers.sgd: two points of the grid differ in less than six",
+            "sweep.optimizers.sgd: two settings of the sweep differ in less than",
         ),
         ("optimizers", {}, "sweep.optimizers: is empty"),
         ("final", 10, "sweep.final: 10 is not of type object; it is written as {epochs: 20, seeds: 10}"),

@@ -165,20 +165,20 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
     """The same for what the schema cannot say of a sweep: its trials and default settings would be variants."""
+    seen = {}
     for name, its in sweep["optimizers"].items():
-        path = f"sweep.optimizers.{name}"
-        axes = grid.axes(its)
-        for hyperparameter, value in grid.default(its).items():
+        path, default = f"sweep.optimizers.{name}", grid.default(its)
+        for hyperparameter, value in default.items():
             if value is None:
                 raise ValueError(
-                    f"{path}.{hyperparameter}: its rule in optimizers.py has no default, which is trained too"
+                    f"{path}.{hyperparameter}: has no default in optimizers.py, which the sweep trains too"
                 )
         first = grid.points(its)[0]
-        for point in [first | {axis: value} for axis, values in axes.items() for value in values]:
+        for point in [first | {axis: value} for axis, values in grid.axes(its).items() for value in values]:
             fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)
-        names = [grid.name(point) for point in grid.points(its)]
-        if len(set(names)) < len(names):
-            raise ValueError(f"{path}: two points of the grid differ in less than six digits")
+        for setting in [default, *grid.points(its)]:
+            if seen.setdefault(grid.name(setting), setting) != setting:
+                raise ValueError(f"{path}: two settings of the sweep differ in less than six digits")
 
 
 def fit(config: Mapping, schema: Mapping, path: str = "") -> None:
