@@ -125,7 +125,7 @@ class Checkout:
         block = None
         for line in output.splitlines():
             match line.split():
-                case ["rule" | "localrule", name]:
+                case ["rule" | "localrule" | "checkpoint" | "localcheckpoint", name]:
                     block = name.rstrip(":")
                     if block != "all":
                         jobs.add(block)
