@@ -279,12 +279,6 @@ ROWS = {
     "rename the network": (rename_network, {"initialize sweep/mine/trials"} | train(TRIALS, "mine") | TABLES),
     "epochs": (lambda c: c["sweep"].update(epochs=1), train(TRIALS) | TABLES),
     "targets": (lambda c: c["sweep"].update(targets=[0.6]), {"rank", "plot_sweep", "report_sweep"}),
-    "final epochs": (
-        lambda c: c["sweep"]["final"].update(epochs=1),
-        train(["adam_lr=0.01", "adam_lr=0.001", "sgd_lr=0.001_momentum=0"], stage="final")
-        | {"rank"}
-        | TABLES - {"choose"},
-    ),
 }
 
 
@@ -292,13 +286,16 @@ ROWS = {
 def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, checkout):
     edit, expected = ROWS[row]
     checkout.edit_config(edit)
-    jobs = stale(checkout)
-    if row == "final epochs":  # the chosen one of SGD is one more
-        jobs = {job for job in jobs if not re.match(r"train sweep/exercise/final sgd_lr=0\.\d+_momentum=", job)}
-        jobs |= train(["sgd_lr=0.001_momentum=0"], stage="final")
-    assert jobs == expected
-    if row not in ("rename the network",):
+    assert stale(checkout) == expected
+    if row != "rename the network":
         assert checkout.stale() == set(), "the default run ignores the sweep"
+
+
+def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(checkout):
+    checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
+    choices = json.loads((checkout.path / "results/sweep/choices.json").read_text())
+    settings = {*choices.values(), "adam_lr=0.001", "sgd_lr=0.001_momentum=0"}
+    assert stale(checkout) == train(settings, stage="final") | TABLES - {"choose"}
 
 
 def blocks(language: str) -> list[str]:
