@@ -53,8 +53,9 @@ def plot_budget(budget: pd.DataFrame) -> Figure:
     styles, columns = looks(list(by_optimizer)), min(4, len(by_optimizer))
     rows = -(-len(by_optimizer) // columns)
     figure = Figure(figsize=(2.75 * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
-    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flat
-    for (optimizer, its), panel in zip(by_optimizer.items(), panels):
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for i, (optimizer, its) in enumerate(by_optimizer.items()):
+        panel = panels[i]
         for other, others in by_optimizer.items():
             if other != optimizer:
                 panel.plot(others["trials"], error(others["expected"]), color="0.8", linewidth=1, zorder=1)
@@ -65,7 +66,8 @@ def plot_budget(budget: pd.DataFrame) -> Figure:
         panel.set_ylabel("")
         panel.set_title(optimizer, fontsize=10)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for panel in panels:  # the empty ones
+        panel.tick_params(labelbottom=i + columns >= len(by_optimizer))
+    for panel in panels[len(by_optimizer) :]:
         panel.set_visible(False)
     figure.supylabel("validation accuracy of the best", fontsize=10)
     figure.supxlabel("trials k    (line: expected; band: 10 to 90 %; grey: the other optimizers)", fontsize=10)
