@@ -60,7 +60,9 @@ def hyperparameters(variant: Mapping) -> dict[str, Any]:
 
 
 def show(value: Any) -> str:
-    return "-".join(map(show, value)) if isinstance(value, list) else f"{value:g}"
+    if isinstance(value, list):
+        return "-".join(map(show, value))
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
 
 
 def name(variant: Mapping) -> str:
