@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from descent import reproduction  # noqa: E402
-from descent.calibration import LAB, LR, MOMENTUM, TRAINING, variant  # noqa: E402
+from descent.calibration import LAB, LR, MOMENTUM, TRAINING, settings  # noqa: E402
 from descent.experiment import options, variant_options  # noqa: E402
 from descent.files import write_table  # noqa: E402
 from descent.runs import Run  # noqa: E402
@@ -46,7 +46,7 @@ def step(step: str, words: str) -> None:
 
 def train(units: int, seeds: int, point: dict) -> pd.DataFrame:
     """The features of a setting, one row per seed."""
-    name, trained = variant(point)
+    ((name, trained),) = settings([point]).items()
     common, tables = options(evaluation_batch_size=256), []
     for first in range(FIRST, FIRST + seeds, STACK):
         stack = range(first, min(first + STACK, FIRST + seeds))

@@ -21,8 +21,17 @@ import yaml
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from descent.files import write_csv  # noqa: E402
-from descent.sweep import jobs  # noqa: E402
+from descent.files import write_json  # noqa: E402
+from descent.sweep import settings, trials  # noqa: E402
+
+FILES = (
+    "training.csv",
+    "evaluation.csv",
+    "parameters.safetensors",
+    "predictions.safetensors",
+    "run.json",
+    "train.benchmark.tsv",
+)
 
 
 def snakemake(folder: Path, *words: str) -> tuple[float, float, str]:
@@ -38,19 +47,21 @@ def snakemake(folder: Path, *words: str) -> tuple[float, float, str]:
 
 
 def made_up_results(folder: Path, sweep: dict) -> None:
-    """The files that a sweep's jobs would leave."""
-    for job, (point, *_) in jobs(sweep).items():
-        target = folder / "results/sweep" / job / "evaluation.csv"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_csv(
-            target, [*point, "seed", "epoch", "loss", "accuracy", "diverged"], [[*point.values(), 0, 0, 1, 0.5, ""]]
-        )
-    names = ["results/sweep.html", "resources/mnist.safetensors", "results/sweep/overview.json"]
-    names += [f"results/sweep/{name}" for name in ("runs.csv", "summary.csv", "initial.csv", "initial.safetensors")]
-    names += [f"results/sweep/{figure}.{form}" for figure in ("heat_map", "sensitivity") for form in ("svg", "png")]
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).touch()
+    """The files that a sweep's trials and final runs would leave, the first trial chosen."""
+    results = folder / "results/sweep"
+    stages = {"trials": trials(sweep["optimizers"]), "final": list(settings(sweep["optimizers"]))[:2]}
+    names = [f"{sweep['network']}/{stage}/initial.{form}" for stage in stages for form in ("safetensors", "csv")]
+    for stage, its in stages.items():
+        names += [f"{sweep['network']}/{stage}/{setting}/{file}" for setting in its for file in FILES]
+    names += [f"{name}.csv" for name in ("trials", "ranking", "budget", "targets")] + [
+        "experiment.json",
+        "../sweep.html",
+    ]
+    names += [f"{figure}.{form}" for figure in ("budget", "sensitivity", "heat_map_sgd") for form in ("svg", "png")]
+    for path in [folder / "resources/mnist.safetensors", *(results / name for name in names)]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    write_json(results / "choices.json", {"sgd": stages["trials"][0]})
 
 
 def measure(points: int) -> dict:
@@ -59,7 +70,8 @@ def measure(points: int) -> dict:
         for name in ("Snakefile", "workflow", "config.yaml"):
             (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, folder / name)
         config = yaml.safe_load((folder / "config.yaml").read_text())
-        config["sweep"] |= {"lr": {"log10": [-3, 0], "points": points // 2}, "momentum": [0, 0.9], "points_per_job": 1}
+        grid = {"optimizer": "sgd", "lr": {"log10": [-3, 0], "points": points // 2}, "momentum": [0, 0.9]}
+        config["sweep"]["optimizers"] = {"sgd": grid}
         (folder / "config.yaml").write_text(yaml.safe_dump(config))
         plan, memory, _ = snakemake(folder, "--dry-run", "--quiet")
         row = {"jobs": points, "plan_s": plan, "plan_mb": memory}

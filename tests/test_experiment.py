@@ -1,6 +1,7 @@
 """What the rules compute from config.yaml, without Snakemake."""
 
-from descent.experiment import describe, figures, options, plot_options, stacks, twin_settings, twins, variant_options
+from descent.experiment import figures, options, plot_options, stacks, twin_settings, twins, variant_options
+from descent.settings import in_words
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -31,7 +32,7 @@ def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_fir
 def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
     setting = {"betas": [0.9, 0.99], "lr": 1e-5, "nesterov": True}
     assert (
-        describe(setting) == describe(dict(reversed(setting.items()))) == ("lr 1e-05, betas [0.9, 0.99], nesterov true")
+        in_words(setting) == in_words(dict(reversed(setting.items()))) == ("lr 1e-05, betas [0.9, 0.99], nesterov true")
     )
 
 
@@ -61,6 +62,9 @@ def test_every_network_is_initialized_for_the_seeds_and_one_of_them_for_the_swee
     config = {"seeds": [7, 0], "networks": {"a": [8, 8], "b": [6]}}
     alone = {"a": {"hidden": [8, 8], "seeds": [0, 7]}, "b": {"hidden": [6], "seeds": [0, 7]}}
     assert stacks(config) == alone
-    assert stacks(config | {"sweep": {"network": "b", "seeds": 3}}) == alone | {
-        "sweep": {"hidden": [6], "seeds": [0, 1, 2]}
+    sweep = {"network": "b", "seeds": 3, "final": {"seeds": 2}}
+    assert stacks(config | {"sweep": sweep}) == alone | {
+        "sweep/b/trials": {"hidden": [6], "seeds": [1000, 1001, 1002]},
+        "sweep/b/final": {"hidden": [6], "seeds": [2000, 2001]},
     }
+    assert stacks(config | {"sweep": sweep | {"network": "renamed"}}) == alone

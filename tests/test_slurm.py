@@ -1,6 +1,7 @@
 """A sweep on a real Slurm of one node, which is set up and taken down on this machine: `slurm.sh`."""
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -10,7 +11,12 @@ from contextlib import suppress
 
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, check_out_small
+import yaml
+from conftest import REPOSITORY, check_out_small, step
+from descent import sweep
+from descent.experiment import training_options, variant_options
+from descent.runs import Run
+from descent.settings import name_of
 
 COMMANDS = ("slurmctld", "slurmd", "munged")
 missing = [command for command in COMMANDS if shutil.which(command) is None]
@@ -31,14 +37,12 @@ def slurm(tmp_path_factory):
 
 
 def grid(config: dict) -> None:
-    """Forty points that all learn, in double precision: so a point's numbers do not depend on those beside it."""
+    """Forty trials and two final runs, in double precision: so a trial's numbers do not depend on those beside it."""
     config["device"] = "cpu"
     config["training"]["dtype"] = "float64"
-    config["sweep"] |= {
-        "lr": {"log10": [-3, -1.5], "points": 10},
-        "momentum": [0, 0.3, 0.6, 0.9],
-        "seeds": 1,
-        "epochs": 1,
+    config["sweep"] |= {"seeds": 1, "epochs": 1, "final": {"seeds": 1, "epochs": 1}}
+    config["sweep"]["optimizers"] = {
+        "sgd": {"optimizer": "sgd", "lr": {"log10": [-3, -1.5], "points": 10}, "momentum": [0, 0.3, 0.6, 0.9]}
     }
 
 
@@ -76,13 +80,9 @@ def crash_node(folder) -> None:
 
 
 def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, small_mnist):
-    remote, local = (check_out_small(tmp_path / name, small_mnist) for name in ("remote", "local"))
-    for checkout in (remote, local):
-        checkout.edit_config(grid)
-    local.edit_config(lambda config: config["sweep"].update(points_per_job=40))
-    local.snakemake("sweep")
-
-    command = ["sweep", "--profile", "profiles/slurm", "--jobs", "8", "--set-resources", "train_sweep:gpu=1"]
+    remote = check_out_small(tmp_path / "remote", small_mnist)
+    remote.edit_config(grid)
+    command = ["sweep", "--profile", "profiles/slurm", "--jobs", "8", "--set-resources", "train:gpu=1"]
     command += ["--slurm-status-command", "squeue", "--slurm-no-account"]
     command += ["--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2"]
     told = tmp_path / "told"
@@ -92,7 +92,7 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
         )
 
     def finished() -> int:
-        return len(list(remote.path.glob("results/sweep/*/evaluation.csv")))
+        return len(list(remote.path.glob("results/sweep/*/*/*/evaluation.csv")))
 
     try:
         wait_for(lambda: finished() >= 4 and len(queue()) >= 4, run)
@@ -104,9 +104,15 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
         run.kill()
     assert run.returncode == 0, told.read_text()[-5000:]
     submitted = told.read_text().count("has been submitted with SLURM jobid")
-    assert submitted >= 1 + 40 + 4, "what was cancelled is submitted again"
-    assert finished() == 40
-    columns = ["momentum", "lr", "seed", "epoch"]
-    tables = [pd.read_csv(c.path / "results/sweep/runs.csv") for c in (remote, local)]
-    one, two = (table.sort_values(columns, ignore_index=True) for table in tables)
-    pd.testing.assert_frame_equal(one, two, rtol=0, atol=1e-10)
+    assert submitted >= 2 + 40 + 2 + 4, "what was cancelled is submitted again"
+    assert finished() == 42
+
+    config = yaml.safe_load((remote.path / "config.yaml").read_text())
+    trials = {name_of(point): point for point in sweep.points(config["sweep"]["optimizers"]["sgd"])}
+    folder, local = remote.path / "results/sweep/exercise/trials", tmp_path / "local"
+    options = f"{variant_options(*trials.values())} {training_options(config, 'sweep/exercise/trials', 'cpu')}"
+    data = ["--mnist", remote.path / "resources/mnist.safetensors", "--initial", folder / "initial.safetensors"]
+    step("train", *data, *shlex.split(options), "--output", *(local / trial for trial in trials))
+    for trial in trials:
+        one, other = Run(folder / trial).evaluation, Run(local / trial).evaluation
+        pd.testing.assert_frame_equal(one, other, rtol=0, atol=1e-10)

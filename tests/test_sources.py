@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PACKAGE_PATH
-from descent.sources import PACKAGE, digest, sources
+from descent.sources import PACKAGE, RULES, digest, of_optimizer, sources
 
 STEPS = sorted(file.stem for file in (PACKAGE / "steps").glob("[a-z]*.py"))
 
@@ -40,6 +40,30 @@ def test_what_draws_the_curves_does_not_depend_on_the_update_rules():
     names = {file.name for file in sources("descent.steps.plot_curves")}
     assert "optimizers.py" not in names
     assert "optimizers.py" in {file.name for file in sources("descent.steps.train")}
+
+
+MINE = """def helper(x):
+    return x
+
+
+@decorated
+def mine(w, g, state, *, lr=1.0):
+    w.sub_(helper(g))
+
+
+class Optimizer("""
+
+
+def test_of_the_rules_only_an_optimizers_own_and_what_it_calls_count():
+    text = RULES.read_text(encoding="utf-8")
+    more = text.replace("class Optimizer(", MINE).replace('    "sgd":', '    "mine": Optimizer(mine),\n    "sgd":')
+    assert more.count("mine") == 3
+    for optimizer in ("sgd", "adamw"):
+        assert of_optimizer(more, optimizer) == of_optimizer(text, optimizer)
+    assert all(name in of_optimizer(more, "mine") for name in ("def helper", "@decorated\ndef mine", '"mine":'))
+    assert "def adam(" in of_optimizer(text, "adamw")
+    assert "def adamw(" not in of_optimizer(text, "adam")
+    assert of_optimizer(f"{text}# edited\n", "sgd") != of_optimizer(text, "sgd")
 
 
 def test_a_digest_tells_content_from_content_and_from_its_place(tmp_path):

@@ -1,31 +1,40 @@
-"""`snakemake sweep`: what it trains, what it leaves alone, and what it says."""
+"""`snakemake sweep`: what it trains, how it chooses, what it leaves alone, and what it says."""
 
 import json
+import math
 import re
 import shutil
-from itertools import pairwise
+from itertools import combinations
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import LAB, Checkout, step
-from descent.optimizers import defaults
+from conftest import LAB, REPOSITORY, Checkout, step
+from descent import sweep
+from descent.config import check, experiment_schema
+from descent.experiment import gpu_jobs
+from descent.ranking import expected_best, first_epochs, groups
 from descent.runs import Run
-from descent.steps.plot_sweep import heat_map, is_marked
-from descent.steps.summarize_sweep import describe_points
-from descent.sweep import jobs, marks, name, points
+from descent.settings import name_of
+from descent.steps.choose import describe_trial
+from descent.steps.plot_sweep import heat_map
+from descent.steps.rank import rank
+from safetensors.torch import load_file, save_file
 from test_page import Page, check_numbers
 
 DEFAULT = yaml.safe_load(LAB.read_text())
-JOBS = {f"lr={lr}_momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
-TABLES = {"summarize_sweep", "plot_sweep", "report_sweep"}
+GRIDS = DEFAULT["sweep"]["optimizers"]
+TRIALS = {f"sgd_lr={lr}_momentum={momentum}" for lr in (0.01, 0.1, 1000) for momentum in (0, 0.9)}
+TRIALS |= {"adam_lr=0.001", "adam_lr=0.01"}
+TABLES = {"choose", "rank", "plot_sweep", "report_sweep"}
 
 
 @pytest.fixture(scope="module")
 def swept(finished, tmp_path_factory) -> Checkout:
-    """The finished checkout, with its sweep: two momenta, three learning rates, one too high."""
+    """The finished checkout, with its sweep: SGD with two momenta and three learning rates, one too high, and Adam."""
     checkout = Checkout(shutil.copytree(finished.path, tmp_path_factory.mktemp("swept") / "copy"))
-    checkout.snakemake("sweep", "--cores", "2", "--resources", "gpu=2")
+    checkout.snakemake("sweep")
     return checkout
 
 
@@ -34,56 +43,82 @@ def checkout(swept, tmp_path) -> Checkout:
     return Checkout(shutil.copytree(swept.path, tmp_path / "copy"))
 
 
-def trained(checkout, edit) -> set[str]:
-    """The jobs that `snakemake sweep` would run after an edit of the sweep in config.yaml."""
-    checkout.edit_config(lambda config: edit(config["sweep"]))
+def train(trials, network="exercise", stage="trials") -> set[str]:
+    return {f"train sweep/{network}/{stage} {trial}" for trial in trials}
+
+
+def stale(checkout) -> set[str]:
     return checkout.jobs(checkout.snakemake("sweep", "--dry-run").stdout) - {"sweep"}
 
 
-def test_the_grid_of_the_default_config_is_the_labs_point_and_what_lies_around_it():
-    grid = points(DEFAULT["sweep"])
-    assert len(grid) == 13 * 4
-    rates = sorted({point["lr"] for point in grid})
-    assert (rates[0], rates[-1]) == (0.001, 1.0)
-    assert all(round(b / a, 3) == round(10**0.25, 3) for a, b in pairwise(rates))
-    assert {"lr": 0.01, "momentum": 0} in grid
-    assert {"lr": 0.01, "momentum": 0.9} in grid
+def table(checkout, name) -> pd.DataFrame:
+    return pd.read_csv(checkout.path / f"results/sweep/{name}.csv")
 
 
-def test_a_grid_is_cut_into_jobs_of_the_size_that_the_config_says():
-    sweep = {"network": "n", "optimizer": "adam", "seeds": 1, "epochs": 1, "lr": [0.1, 0.2, 0.3]}
-    sweep |= {"betas": [[0.9, 0.99], [0.8, 0.9]]}
-    for size, sizes in {1: [1] * 6, 4: [4, 2], 100: [6]}.items():
-        cut = jobs(sweep | {"points_per_job": size})
-        assert [len(job) for job in cut.values()] == sizes
-        assert [point for job in cut.values() for point in job] == points(sweep)
-    assert name(points(sweep)[-1]) == "lr=0.3_betas=0.8-0.9"
-    assert points(sweep | {"betas": [0.9, 0.99]})[0] == {"lr": 0.1, "betas": [0.9, 0.99]}
+def test_the_default_grids_have_as_many_trials_each_and_the_default_and_the_labs_settings_among_them():
+    assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {9}
+    assert all(sweep.default(grid) in sweep.points(grid) for grid in GRIDS.values())
+    marks = {optimizer: sweep.marks(grid, DEFAULT["variants"]) for optimizer, grid in GRIDS.items()}
+    assert marks["sgd"] == ["sgd_lr=0.01"]
+    assert marks["momentum"] == ["sgd_lr=0.01_momentum=0.9"]
 
 
-def test_every_run_is_in_one_table(swept):
-    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
-    assert runs.columns.tolist() == ["lr", "momentum", "seed", "epoch", "loss", "accuracy", "diverged"]
-    assert len(runs) == 6 * 2 * 2
-    assert not runs.duplicated(["lr", "momentum", "seed", "epoch"]).any()
-    assert runs["diverged"].isna().all()
+def test_a_setting_has_one_name_whatever_the_order_of_its_keys():
+    adam = {"optimizer": "adam", "lr": [0.1, 0.2], "betas": [0.9, 0.99], "eps": 1e-6}
+    names = ["adam_lr=0.1_betas=0.9-0.99_eps=1e-06", "adam_lr=0.2_betas=0.9-0.99_eps=1e-06"]
+    assert sweep.trials({"a": adam, "b": dict(reversed(adam.items()))}) == names
+    assert name_of(sweep.default(adam)) == "adam_lr=0.001_betas=0.9-0.99_eps=1e-06"
+    two = adam | {"betas": [[0.9, 0.99], [0.5, 0.9]]}
+    assert sweep.default(two)["betas"] == [0.9, 0.999]
+    assert sweep.swept(two) == ["lr", "betas"]
+    assert sweep.edges(two, sweep.points(two)[0]) == ["lr"]
 
 
-@pytest.mark.parametrize(("variant", "momentum"), [("custom_sgd", 0), ("custom_momentum", 0.9)])
-def test_a_point_that_is_a_variant_gets_the_variants_numbers(swept, variant, momentum):
-    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
-    same = runs[(runs["lr"] == 0.01) & (runs["momentum"] == momentum)][["seed", "epoch", "loss", "accuracy"]]
-    expected = pd.read_csv(swept.path / f"results/exercise/{variant}/evaluation.csv")
-    pd.testing.assert_frame_equal(same.reset_index(drop=True), expected)
+def test_a_gpu_trains_each_grid_in_one_job_or_in_as_many_as_its_memory_needs():
+    assert gpu_jobs(DEFAULT) == [sweep.trials({"one": grid}) for grid in GRIDS.values()]
+    wide = DEFAULT | {"networks": {"exercise": [10_000, 10_000]}}
+    assert [trial for job in gpu_jobs(wide) for trial in job] == sweep.trials(GRIDS)
+    assert {len(job) for job in gpu_jobs(wide)} == {1}
 
 
-GRIDS = {
+def test_the_expected_best_of_k_trials_is_the_mean_over_all_ways_to_draw_k():
+    accuracies = [0.9, 0.1, 0.97, 0.95, 0.95, 0.2]
+    for k, (mean, low, high) in enumerate(expected_best(accuracies), 1):
+        best = sorted(max(drawn) for drawn in combinations(accuracies, k))
+        assert mean == pytest.approx(np.mean(best))
+        assert low == best[math.ceil(0.1 * len(best)) - 1]
+        assert high == best[math.ceil(0.9 * len(best)) - 1]
+
+
+def test_a_group_is_the_best_that_is_left_and_what_is_not_significantly_behind_it():
+    means = [0.90, 0.97, 0.96, 0.95]
+    different = dict.fromkeys(combinations(range(4), 2), True)
+    assert groups(means, different) == [4, 1, 2, 3]
+    assert groups(means, different | {(1, 2): False, (2, 3): False}) == [3, 1, 1, 2]
+    assert groups(means, dict.fromkeys(different, False)) == [1, 1, 1, 1]
+
+
+def test_optimizers_rank_by_their_means_and_tie_where_seeds_and_images_do_not_tell_them_apart():
+    random = np.random.default_rng(0)
+    right = {"bad": 0.5, "good": 0.9, "as good": 0.899}
+    table = rank({name: (random.random((6, 2000)) < p).astype(float) for name, p in right.items()})
+    assert set(table["optimizer"][:2]) == {"good", "as good"}
+    assert table["group"].tolist() == [1, 1, 2]
+    assert table["behind_low"][2] > 0.3
+    same = rank({"one": np.ones((4, 10)), "other": np.ones((4, 10))})
+    assert same["p_holm"].tolist()[1:] == [1]
+
+
+def test_a_target_is_reached_in_the_first_epoch_with_that_accuracy():
+    assert first_epochs({0: [0.8, 0.95, 0.9], 1: [0.1, 0.1, 0.1]}, 0.9) == [2, math.inf]
+
+
+STACKS = {
     "sgd": [
         {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0},
-        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01},
+        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
         {"lr": 0.2, "momentum": 0.5, "weight_decay": 0.001},
     ],
-    "nesterov": [{"lr": lr, "momentum": momentum, "nesterov": True} for lr, momentum in ((0.01, 0.9), (0.1, 0.5))],
     "adagrad": [{"lr": 0.01, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-6}],
     "rmsprop": [
         {"lr": 0.001, "alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
@@ -100,167 +135,256 @@ GRIDS = {
 }
 
 
-def train(swept, folder, optimizer, points) -> pd.DataFrame:
-    """Train some points by themselves, one seed, in double precision, with the images in the seed's order."""
-    mnist, initial, target = swept.path / "resources/mnist.safetensors", folder / "initial", folder / "output"
-    common = ["--mnist", mnist, "--evaluation-batch-size", 256]
-    if not initial.exists():
-        words = ["--hidden", 8, 8, "--seeds", 3, "--parameters", initial, "--metrics", folder / "metrics"]
-        step("initialize", *common, *words)
-    words = ["--initial", initial, "--optimizer", optimizer, "--points", json.dumps(points), "--epochs", 2, "--shuffle"]
-    words += ["--batch-size", 16, "--dtype", "float64", "--device", "cpu", "--output", target]
-    step("train_sweep", *common, *words)
-    return Run(target).evaluation
-
-
-@pytest.mark.parametrize("grid", GRIDS)
-def test_a_stacked_run_equals_the_same_run_trained_alone(grid, swept, tmp_path):
-    optimizer = "sgd" if grid == "nesterov" else grid
-    stacked = train(swept, tmp_path, optimizer, GRIDS[grid])
-    alone = [train(swept, tmp_path, optimizer, [point]) for point in GRIDS[grid]]
-    pd.testing.assert_frame_equal(stacked, pd.concat(alone, ignore_index=True), rtol=0, atol=1e-10)
-    assert (stacked["accuracy"] > 0.7).any(), "nothing was trained"
-
-
-def test_a_run_that_diverges_stops_no_other_of_its_job(swept, tmp_path):
-    good, bad = {"lr": 0.1, "weight_decay": 0.0}, {"lr": 10.0, "weight_decay": 1000.0}
-    runs = train(swept, tmp_path, "sgd", [good, bad])
-    diverged = runs[runs["lr"] == 10]["diverged"]
-    assert diverged.between(1, 200).all()
-    pd.testing.assert_frame_equal(runs[runs["lr"] == 0.1], train(swept, tmp_path, "sgd", [good]))
-    assert describe_points(runs, ["lr", "weight_decay"])["lost_seeds"].tolist() == [0, 1]
-
-
-def test_a_run_that_diverges_or_guesses_takes_its_points_mean():
-    columns = ["lr", "seed", "epoch", "loss", "accuracy", "diverged"]
-    good, nan, guess = (0.2, 0.95, None), (float("nan"), 0.098, 100), (2.31, 0.1, None)
-    confident = (2.5, 0.94, None)  # a high loss by a few bad mistakes is no guessing
-    runs = {0.1: [good, good], 0.2: [good, nan], 0.3: [good, guess], 0.4: [good, confident]}
-    table = pd.DataFrame(
-        [(lr, seed, 0, *run) for lr, its in runs.items() for seed, run in enumerate(its)], columns=columns
+def train_stack(swept, folder, optimizer, settings, *words) -> list[Run]:
+    """Train some settings in one stack, in double precision, with the images in each seed's order."""
+    targets = [folder / f"{len(settings)}-{i}" for i in range(len(settings))]
+    arguments = ["--mnist", swept.path / "resources/mnist.safetensors", "--evaluation-batch-size", 256]
+    arguments += ["--initial", swept.path / "results/sweep/exercise/trials/initial.safetensors"]
+    for setting in settings:
+        arguments += ["--hyperparameters", *(f"{name}={json.dumps(value)}" for name, value in setting.items())]
+    arguments += [
+        "--implementation",
+        "custom",
+        "--optimizer",
+        optimizer,
+        "--epochs",
+        2,
+        "--shuffle",
+        "--batch-size",
+        16,
+    ]
+    step(
+        "train", *arguments, "--dtype", "float64", "--device", "cpu", "--validation", 200, *words, "--output", *targets
     )
-    summary = describe_points(table, ["lr"])
-    assert summary["diverged_seeds"].tolist() == [0, 1, 0, 0]
-    assert summary["guessing_seeds"].tolist() == [0, 0, 1, 0]
-    assert summary["lost_seeds"].tolist() == [0, 1, 1, 0]
-    assert summary["test_accuracy_mean"].isna().tolist() == [False, True, True, False]
-    assert summary["best"].tolist() == [True, False, False, False]
+    return [Run(target) for target in targets]
 
 
-def test_a_figure_marks_the_variants_that_are_points_of_the_grid():
-    variants = {
-        "plain": {"implementation": "torch", "optimizer": "sgd", "lr": 0.01},
-        "momentum": {"implementation": "custom", "optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": False},
-        "decayed": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1, "weight_decay": 0.1},
-        "adam": {"implementation": "custom", "optimizer": "adam", "lr": 0.001},
-    }
-    sgd = marks({"optimizer": "sgd", "lr": [0.01, 0.1], "momentum": [0, 0.9]}, variants, defaults("sgd"))
-    assert sgd == [{"lr": 0.01, "momentum": 0.0}, {"lr": 0.01, "momentum": 0.9}]
-    adam = {"optimizer": "adam", "lr": [0.001], "betas": [[0.9, 0.999], [0.5, 0.9]]}
-    assert marks(adam, variants, defaults("adam")) == [{"lr": 0.001, "betas": [0.9, 0.999]}]
-    assert is_marked(pd.Series({"lr": 0.001, "betas": "[0.9, 0.999]"}), [{"lr": 0.001, "betas": [0.9, 0.999]}])
-    assert not is_marked(pd.Series({"lr": 0.001, "eps": 1e-10}), [{"lr": 0.001, "eps": 1e-8}])
-    assert is_marked(pd.Series({"lr": 0.01, "momentum": 0.0}), sgd)
-    assert not is_marked(pd.Series({"lr": 0.1, "momentum": 0.0}), sgd)
+@pytest.mark.parametrize("optimizer", STACKS)
+def test_a_stack_trains_each_setting_as_alone(optimizer, swept, tmp_path):
+    stacked = train_stack(swept, tmp_path, optimizer, STACKS[optimizer])
+    for run, setting in zip(stacked, STACKS[optimizer]):
+        (alone,) = train_stack(swept, tmp_path / "alone", optimizer, [setting])
+        for metrics in ("training", "evaluation"):
+            pd.testing.assert_frame_equal(getattr(run, metrics), getattr(alone, metrics), rtol=0, atol=1e-10)
+        for name, parameter in run.parameters.items():
+            np.testing.assert_allclose(parameter, alone.parameters[name], rtol=0, atol=1e-10)
+        assert run.record["hyperparameters"] == setting
+    assert max(run.evaluation["accuracy"].max() for run in stacked) > 0.7, "nothing was trained"
+
+
+def test_a_run_that_diverges_stops_no_other_of_its_stack_and_its_trial_is_lost(swept, tmp_path):
+    good, diverges = {"lr": 0.1, "weight_decay": 0.0}, {"lr": 10.0, "weight_decay": 1000.0}
+    trials = [describe_trial(run) for run in train_stack(swept, tmp_path, "sgd", [good, diverges])]
+    assert [trial["diverged_seeds"] for trial in trials] == [0, 2]
+    assert [trial["lost_seeds"] for trial in trials] == [0, 2]
+    assert [math.isnan(trial["validation_accuracy_mean"]) for trial in trials] == [False, True]
 
 
 def test_the_heat_map_is_written_in_ink_that_is_read_on_its_colour():
-    summary = pd.DataFrame({"lr": [0.01, 0.1, 1.0], "test_accuracy_mean": [0.99, 0.2, float("nan")], "seeds": 3})
-    summary = summary.assign(lost_seeds=[0, 0, 2], best=[True, False, False])
-    panel = heat_map(summary, ["lr"], [{"lr": 0.01}]).axes[0]
-    assert {text.get_text(): text.get_color() for text in panel.texts[1:]} == {"99.0": "k", "20.0": "w"}
-    assert panel.texts[0].get_text() == "✕ 2/3"
-    assert len(panel.patches) == 3  # the best, and a variant in black on white within it
-    assert panel.patches[0].get_width() > panel.patches[1].get_width()
+    summary = pd.DataFrame({"lr": [0.01, 0.1, 1.0], "validation_accuracy_mean": [0.99, 0.2, math.nan], "seeds": 3})
+    summary = summary.assign(momentum=0.9, lost_seeds=[0, 0, 2], chosen=[True, False, False], trial=["a", "b", "c"])
+    panel = heat_map(summary, ["lr", "momentum"], ["a"], "none").axes[0]
+    assert {text.get_text(): text.get_color() for text in panel.texts[:2]} == {"99.0": "k", "20.0": "w"}
+    assert panel.texts[2].get_text() == "✕ 2/3"
+    assert len(panel.patches) == 3  # the chosen one, and a variant in black on white within it
 
 
-def test_points_in_other_jobs_give_the_same_runs(swept, checkout):
-    retrained = trained(checkout, lambda sweep: sweep.update(points_per_job=4))
-    assert retrained == {"train_sweep lr=0.01_momentum=0", "train_sweep lr=0.05_momentum=0.9"} | TABLES
-    checkout.snakemake("sweep")
-    one, two = (pd.read_csv(c.path / "results/sweep/runs.csv") for c in (swept, checkout))
-    pd.testing.assert_frame_equal(one, two, rtol=1e-4)
-
-
-@pytest.mark.parametrize(
-    ("edit", "new"),
-    [
-        (lambda sweep: None, None),
-        (lambda sweep: sweep.update({"lr": sweep.pop("lr"), "momentum": sweep.pop("momentum")}), None),
-        (lambda sweep: sweep["momentum"].append(0.5), {f"lr={lr}_momentum=0.5" for lr in (0.01, 0.05, 1000)}),
-        (lambda sweep: sweep["lr"].insert(1, 0.02), {f"lr=0.02_momentum={m}" for m in (0, 0.9)}),
-        (lambda sweep: sweep["lr"].remove(1000), set()),
-        (lambda sweep: sweep.update(epochs=3), JOBS),
-    ],
-    ids=[
-        "no edit",
-        "keys in another order",
-        "add a momentum",
-        "add a learning rate",
-        "remove a learning rate",
-        "epochs",
-    ],
-)
-def test_an_edit_of_the_grid_trains_what_is_new_and_keeps_the_rest(edit, new, checkout):
-    expected = set() if new is None else {f"train_sweep {job}" for job in new} | TABLES
-    assert trained(checkout, edit) == expected
-    assert checkout.stale() == set(), "the default run has nothing to do with the sweep"
-
-
-def test_any_optimizer_can_be_swept(small_checkout):
-    def edit(config: dict) -> None:
-        adam = {"optimizer": "adam", "lr": 0.01, "betas": [0.9, 0.99]}
-        config["variants"] = {"mine": {"implementation": "custom"} | adam}
-        settings = {"network": "exercise", "seeds": 1, "epochs": 1, "points_per_job": 3}
-        config["sweep"] = adam | settings | {"lr": [0.001, 0.01], "betas": [[0.9, 0.99], [0.5, 0.9]], "eps": 1.0e-6}
-
-    small_checkout.edit_config(edit)
-    small_checkout.snakemake("sweep")
-    summary = pd.read_csv(small_checkout.path / "results/sweep/summary.csv")
-    assert summary["betas"].tolist() == ["[0.9, 0.99]"] * 2 + ["[0.5, 0.9]"] * 2
-    assert summary["test_accuracy_mean"].between(0.1, 1).all()
-    page = Page((small_checkout.path / "results/sweep.html").read_text())
-    check_numbers(page, small_checkout.path / "results", at_least=25)
-
-
-def test_the_default_run_leaves_the_sweep_alone(finished):
+def test_the_default_run_neither_makes_nor_needs_the_sweep(finished, swept):
     assert not (finished.path / "results/sweep").exists()
+    assert swept.stale() == set()
 
 
-def test_summary_and_page_tell_the_best_and_the_diverged(swept):
-    summary = pd.read_csv(swept.path / "results/sweep/summary.csv")
-    runs = pd.read_csv(swept.path / "results/sweep/runs.csv")
-    last = runs[(runs["epoch"] == 1) & (runs["lr"] < 1000)].groupby(["lr", "momentum"])["accuracy"].mean()
-    best = summary[summary["best"]]
-    assert len(best) == 1
-    assert last[tuple(best[["lr", "momentum"]].iloc[0])] == pytest.approx(last.max())
-    assert best["test_accuracy_mean"].iloc[0] == pytest.approx(last.max())
-    assert (summary["test_accuracy_mean"].isna() == (summary["lr"] == 1000)).all()
-    assert (summary["guessing_seeds"] == (summary["lr"] == 1000) * 2).all()
+def test_the_tables_say_what_the_runs_measured(swept):
+    trials, ranking = table(swept, "trials"), table(swept, "ranking").set_index("optimizer")
+    assert set(trials["trial"]) == TRIALS
+    kept = trials[trials["lost_seeds"] == 0]
+    for optimizer, its in kept.groupby("optimizer"):
+        best = its.loc[its["validation_accuracy_mean"].idxmax()]
+        assert best["chosen"]
+        run = Run(swept.path / "results/sweep/exercise/final" / best["trial"])
+        assert ranking.loc[optimizer, "validation_accuracy_mean"] == best["validation_accuracy_mean"]
+        assert ranking.loc[optimizer, "test_accuracy_mean"] == pytest.approx(run.correct.mean())
+        assert run.correct.shape == (4, 300), "the test set's images"
+        assert run.evaluation["seed"].unique().tolist() == [2000, 2001, 2002, 2003]
+        measured = Run(swept.path / "results/sweep/exercise/trials" / best["trial"]).evaluation
+        assert measured["seed"].unique().tolist() == [1000, 1001]
+        assert measured.groupby("seed")["accuracy"].last().mean() == pytest.approx(best["validation_accuracy_mean"])
+    assert (trials["guessing_seeds"] == 2).tolist() == (trials["lr"] == 1000).tolist()
+    budget = table(swept, "budget").groupby("optimizer")
+    assert budget["trials"].max().to_dict() == {"adam": 2, "sgd": 6}
+    assert budget["expected"].max().to_dict() == kept.groupby("optimizer")["validation_accuracy_mean"].max().to_dict()
+    targets = table(swept, "targets").set_index(["optimizer", "target"])
+    assert targets.loc[("sgd", 0.5), "reached"] == 4
+    assert targets.loc[("sgd", 0.5), "epochs"] >= 1
 
-    text = (swept.path / "results/sweep.html").read_text()
-    page = Page(text)
+
+def test_the_page_answers_first_and_every_number_on_it_stands_in_a_file(swept):
+    page = Page((swept.path / "results/sweep.html").read_text(encoding="utf-8"))
     check_numbers(page, swept.path / "results")
-    assert not [address for address in page.addresses if not address.startswith("data:")]
-    assert len(re.findall(r">0</data> diverged,\s+<data [^>]*>2</data> guess", text)) == 2
+    assert all(address.startswith("data:") for address in page.addresses)
+    words = " ".join(page.text.split())
+    titles = ["Which optimizer", "Ranking", "What a budget", "Time to", "Sensitivity", "sgd: the grid", "What diverged"]
+    places = [words.index(title) for title in titles]
+    assert places == sorted(places)
+    assert "The numbers of trials differ" in words
+    assert "adam: the chosen lr is at the edge of its grid" in words
+    for figure in ("budget", "sensitivity", "heat_map_sgd"):
+        assert (swept.path / f"results/sweep/{figure}.png").exists()
+
+
+def test_other_test_labels_change_no_choice(checkout):
+    file = checkout.path / "resources/mnist.safetensors"
+    mnist = load_file(file)
+    mnist["test_labels"] = mnist["test_labels"].flip(0)
+    save_file(mnist, file)
+    before = [(checkout.path / f"results/sweep/{name}").read_bytes() for name in ("trials.csv", "choices.json")]
+    run = checkout.snakemake("results/sweep/choices.json")
+    assert train(TRIALS) <= checkout.jobs(run.stderr)
+    assert before == [(checkout.path / f"results/sweep/{name}").read_bytes() for name in ("trials.csv", "choices.json")]
+
+
+def test_trials_do_not_even_read_the_test_set(swept, tmp_path):
+    mnist = load_file(swept.path / "resources/mnist.safetensors")
+    (tmp_path / "resources").mkdir()
+    without = {name: tensor for name, tensor in mnist.items() if name.startswith("train")}
+    save_file(without, tmp_path / "resources/mnist.safetensors")
+    (tmp_path / "results").symlink_to(swept.path / "results")
+    train_stack(Checkout(tmp_path), tmp_path, "sgd", [{"lr": 0.1}])
+
+
+def rename_network(config):
+    config["networks"]["mine"] = config["networks"]["exercise"]
+    config["sweep"]["network"] = "mine"
+
+
+ROWS = {
+    "no edit": (lambda config: None, set()),
+    "keys in another order": (lambda c: c.update(sweep=dict(reversed(c["sweep"].items()))), set()),
+    "a new point": (
+        lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].insert(1, 0.02),
+        train(f"sgd_lr=0.02_momentum={m}" for m in (0, 0.9)) | TABLES,
+    ),
+    "remove a point": (lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].remove(0.01), TABLES),
+    "a new optimizer": (
+        lambda c: c["sweep"]["optimizers"].update(adagrad={"optimizer": "adagrad", "lr": [0.1]}),
+        train(["adagrad_lr=0.1"]) | TABLES,
+    ),
+    "rename an optimizer": (
+        lambda c: c["sweep"]["optimizers"].update(mine=c["sweep"]["optimizers"].pop("adam")),
+        TABLES,
+    ),
+    "another optimizer with the same points": (
+        lambda c: c["sweep"]["optimizers"]["adam"].update(optimizer="adamw"),
+        train(["adamw_lr=0.001", "adamw_lr=0.01"]) | TABLES,
+    ),
+    "rename the network": (rename_network, {"initialize sweep/mine/trials"} | train(TRIALS, "mine") | TABLES),
+    "epochs": (lambda c: c["sweep"].update(epochs=1), train(TRIALS) | TABLES),
+    "targets": (lambda c: c["sweep"].update(targets=[0.6]), {"rank", "plot_sweep", "report_sweep"}),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, checkout):
+    edit, expected = ROWS[row]
+    checkout.edit_config(edit)
+    assert stale(checkout) == expected
+    if row != "rename the network":
+        assert checkout.stale() == set(), "the default run ignores the sweep"
+
+
+def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(checkout):
+    checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
+    choices = json.loads((checkout.path / "results/sweep/choices.json").read_text())
+    settings = {*choices.values(), "adam_lr=0.001", "sgd_lr=0.001_momentum=0"}
+    assert stale(checkout) == train(settings, stage="final") | TABLES - {"choose"}
+
+
+def blocks(language: str) -> list[str]:
+    text = (REPOSITORY / "docs/sweep.md").read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(checkout):
+    (rule, entry), (line,) = blocks("python"), blocks("yaml")
+    file = checkout.path / "workflow/descent/optimizers.py"
+    text = file.read_text(encoding="utf-8").replace("class Optimizer(", f"{rule}\n\nclass Optimizer(")
+    file.write_text(text.replace("OPTIMIZERS = {\n", f"OPTIMIZERS = {{\n{entry}"), encoding="utf-8")
+    assert checkout.stale() == set(), "variants with other optimizers stay"
+    grid = yaml.safe_load(line)["lion"]
+    checkout.edit_config(lambda config: config["sweep"]["optimizers"].update(lion=grid | {"lr": [0.0001, 0.001]}))
+    ran = checkout.jobs(checkout.snakemake("sweep").stderr)
+    trials = ["lion_lr=0.0001", "lion_lr=0.001"]
+    final = train(trials, stage="final")
+    assert ran - final - {"sweep"} == train(trials) | TABLES, "nor do the other final runs train again"
+    assert ran & final
+    ranking = table(checkout, "ranking").set_index("optimizer")
+    assert ranking.loc["lion", "test_accuracy_mean"] > 0.3
+    assert stale(checkout) == set()
+
+
+def test_a_stack_is_one_job_on_a_gpu(checkout):
+    checkout.edit_config(lambda config: config.update(device="cuda"))
+    run = checkout.snakemake("sweep", "--dry-run", "--printshellcmds")
+    assert {"train_stack_0", "train_stack_1"} <= checkout.jobs(run.stdout)
+    assert not {job for job in checkout.jobs(run.stdout) if job.startswith("train sweep/exercise/trials")}
+    (command,) = re.findall(r"descent\.steps\.train .*--optimizer sgd .*", run.stdout)
+    assert command.count("--hyperparameters") == 6
+
+
+def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(checkout):
+    checkout.edit_config(lambda config: config["sweep"]["optimizers"]["sgd"].update(lr=[1000], momentum=[0, 0.9]))
+    checkout.snakemake("sweep")
+    ranking = table(checkout, "ranking").set_index("optimizer")
+    assert math.isnan(ranking.loc["sgd", "group"])
+    page = Page((checkout.path / "results/sweep.html").read_text(encoding="utf-8"))
+    check_numbers(page, checkout.path / "results", at_least=30)
+    assert "none: every trial lost a seed" in page.text
 
 
 @pytest.mark.parametrize(
-    ("edit", "message"),
+    ("path", "value", "message"),
     [
-        ({"network": "deep"}, "sweep.network: 'deep' is not one of exercise, notebook"),
-        ({"optimizer": "adam"}, "sweep: unknown key 'momentum'; the keys here are optimizer, network, seeds, epochs"),
-        ({"lr": -1}, "sweep.lr: -1 is not greater than 0"),
-        ({"lr": "1e-3"}, "sweep.lr: '1e-3' is not a value, a list of values, or {log10: [LOW, HIGH], points: N} (YAML"),
-        ({"lr": {"log10": [-3, 0]}}, "sweep.lr: the key 'points' is missing"),
-        ({"momentum": {"log10": [-1, 0], "points": 2}}, "sweep.momentum: 1.0 is not less than 1"),
-        ({"momentum": [0, 0.9], "nesterov": True}, "sweep.momentum: 0 is not greater than 0"),
-        ({"nesterov": [True, False]}, "sweep.nesterov: [True, False] is not of type boolean"),
-        ({"lr": [0.1, 0.10000001]}, "sweep: two points of the grid differ in less than six digits"),
+        ("optimizers.adam", {"optimizer": "adm", "lr": 1}, "sweep.optimizers.adam.optimizer: 'adm' is not one of sgd"),
+        (
+            "optimizers.adam.momentum",
+            0.9,
+            "sweep.optimizers.adam: unknown key 'momentum'; the keys here are optimizer, lr",
+        ),
+        ("optimizers.sgd.lr", -1, "sweep.optimizers.sgd.lr: -1 is not greater than 0"),
+        ("optimizers.sgd.lr", "1e-3", "sweep.optimizers.sgd.lr: '1e-3' is not a value, a list of values, or {log10: ["),
+        ("optimizers.sgd.lr", {"log10": [-3, 0]}, "sweep.optimizers.sgd.lr: the key 'points' is missing"),
+        ("optimizers.sgd.momentum", {"log10": [-1, 0], "points": 2}, "sweep.optimizers.sgd.momentum: 1.0 is not less"),
+        (
+            "optimizers.sgd.nesterov",
+            [True, False],
+            "sweep.optimizers.sgd.nesterov: [True, False] is not of type boolean",
+        ),
+        (
+            "optimizers.sgd.lr",
+            [0.1, 0.10000001],
+            "sweep.optimizers.sgd: two settings of the sweep differ in less than",
+        ),
+        ("optimizers", {}, "sweep.optimizers: is empty"),
+        ("final", 10, "sweep.final: 10 is not of type object; it is written as {epochs: 20, seeds: 10}"),
+        ("targets", [95], "sweep.targets.0: 95 is more than 1"),
+        ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, epochs"),
     ],
 )
-def test_a_wrong_sweep_is_told_in_one_line(edit, message, small_checkout):
-    small_checkout.edit_config(lambda config: config["sweep"].update(edit))
-    run = small_checkout.snakemake("--dry-run", check=False)
-    assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].startswith(f"config.yaml: {message}")
+def test_a_wrong_sweep_is_named_in_one_line(path, value, message):
+    config = yaml.safe_load(LAB.read_text())
+    *parents, last = path.split(".")
+    place = config["sweep"]
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        check(config, experiment_schema())
+
+
+def test_seeds_that_the_sweep_uses_too_are_refused_when_it_is_asked_for(checkout):
+    checkout.edit_config(lambda config: config.update(seeds=[0, 2003]))
+    assert "train exercise custom_sgd" in checkout.stale()
+    run = checkout.snakemake("sweep", "--dry-run", check=False)
+    assert run.returncode
+    assert "config.yaml: seeds: 2003 is a seed of the sweep's final runs too" in run.stderr
+    assert "Traceback" not in run.stderr

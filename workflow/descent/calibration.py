@@ -3,6 +3,8 @@
 `snakemake calibration` makes them. Their features come with Descent, in workflow/resources/calibration.csv.
 """
 
+from descent.settings import name_of
+
 TRAINING = {"epochs": 20, "batch_size": 128, "shuffle": False, "drop_last": True}  # the lab's
 LR, MOMENTUM = 0.01, 0.9
 LAB = {"sgd": {"lr": LR}, "momentum": {"lr": LR, "momentum": MOMENTUM}}
@@ -14,18 +16,16 @@ AROUND += [{"lr": LR, "momentum": momentum} for momentum in OTHER_MOMENTUM]
 AROUND += [{"lr": 0.009, "momentum": 0.91}, {"lr": 0.011, "momentum": 0.89}]  # the same lr / (1 − momentum)
 
 
-def variant(point: dict[str, float]) -> tuple[str, dict]:
-    """A setting's folder, lr=0.01_momentum=0.9, and what is trained in it."""
-    folder = "_".join(f"{name}={value}" for name, value in point.items())
-    return folder, {"implementation": "custom", "optimizer": "sgd"} | point
+def settings(points: list[dict[str, float]]) -> dict[str, dict]:
+    """What is trained at some points, by the names of the folders."""
+    variants = [{"implementation": "custom", "optimizer": "sgd"} | point for point in points]
+    return {name_of(variant): variant for variant in variants}
 
 
-# Stacks of initial parameters, and the variants that are trained from each.
+# Stacks of initial parameters, and the settings that are trained from each.
 STACKS = {
     "calibration/lab": {"hidden": [50, 50], "seeds": list(range(1000, 1050))},
     "calibration/around": {"hidden": [50, 50], "seeds": list(range(1000, 1020))},
 }
-VARIANTS = {
-    "calibration/lab": dict(map(variant, LAB.values())),
-    "calibration/around": dict(map(variant, AROUND)),
-}
+TRAINED = {"calibration/lab": settings(list(LAB.values())), "calibration/around": settings(AROUND)}
+SETTINGS = {name: setting for its in TRAINED.values() for name, setting in its.items()}

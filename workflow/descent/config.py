@@ -14,6 +14,7 @@ from jsonschema.validators import extend
 
 from descent import sweep as grid
 from descent.optimizers import OPTIMIZERS, defaults
+from descent.settings import name_of
 
 
 def is_number(checker: Any, value: Any) -> bool:
@@ -122,17 +123,17 @@ def experiment_schema() -> dict:
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
     definitions["variant"]["properties"] = {"optimizer": {"enum": list(OPTIMIZERS)}}
-    definitions["sweep"]["properties"] = definitions["variant"]["properties"]
-    definitions["variant"]["allOf"], definitions["sweep"]["allOf"] = [], []
+    definitions["grid"]["properties"] = definitions["variant"]["properties"]
+    definitions["variant"]["allOf"], definitions["grid"]["allOf"] = [], []
     for optimizer, entry in OPTIMIZERS.items():
         implementations = ["custom", "torch"] if entry.torch else ["custom"]
         hyperparameters = defaults(optimizer)
         allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
-        required = [name for name, default in hyperparameters.items() if default is None]
+        required = [name for name, default in hyperparameters.items() if default is None or name == "lr"]
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
         for definition, keys in {
             "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
-            "sweep": {"optimizer": True} | definitions["sweep_settings"] | swept,
+            "grid": {"optimizer": True} | swept,
         }.items():
             then = {"additionalProperties": False, "required": required, "properties": keys}
             definitions[definition]["allOf"].append(
@@ -142,7 +143,7 @@ def experiment_schema() -> dict:
 
 
 def axis(values: dict, spaced: dict) -> dict:
-    """The schema of a sweep's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
+    """The schema of a grid's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
 
     True and False are not for sweeping: a stack of networks has one of them.
     """
@@ -164,16 +165,21 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
-    """The same for what the schema cannot say of a sweep: each of its points would be a variant."""
-    axes = grid.axes(sweep)
-    for hyperparameter, values in axes.items():
-        for value in values:
-            point = {name: others[0] for name, others in axes.items()} | {hyperparameter: value}
-            point |= {"implementation": "custom", "optimizer": sweep["optimizer"]}
-            fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, "sweep")
-    names = [grid.name(point) for point in grid.points(sweep)]
-    if len(set(names)) < len(names):
-        raise ValueError("sweep: two points of the grid differ in less than six digits")
+    """The same for what the schema cannot say of a sweep: its trials and default settings would be variants."""
+    seen = {}
+    for name, its in sweep["optimizers"].items():
+        path, default = f"sweep.optimizers.{name}", grid.default(its)
+        for hyperparameter, value in default.items():
+            if value is None:
+                raise ValueError(
+                    f"{path}.{hyperparameter}: has no default in optimizers.py, which the sweep trains too"
+                )
+        first = grid.points(its)[0]
+        for point in [first | {axis: value} for axis, values in grid.axes(its).items() for value in values]:
+            fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)
+        for setting in [default, *grid.points(its)]:
+            if seen.setdefault(name_of(setting), setting) != setting:
+                raise ValueError(f"{path}: two settings of the sweep differ in less than six digits")
 
 
 def fit(config: Mapping, schema: Mapping, path: str = "") -> None:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
+from descent import calibration
+from descent import sweep as grid
+from descent.settings import hyperparameters
+
 
 def options(**values: Any) -> str:
     """Command line options in the order of their names, quoted for the shell.
 
     seeds=[0, 1] is --seeds 0 1; drop_last=True is --drop-last, and False --no-drop-last; a dict is NAME=VALUE
-    words; a list of tuples gives the option once for each; None and an empty list give nothing.
+    words; a list of dicts or of tuples gives the option once for each; None and an empty list give nothing.
     """
     words = []
     for name, value in sorted(values.items()):
@@ -22,7 +26,9 @@ def options(**values: Any) -> str:
             case bool():
                 words.append(f"--{name}" if value else f"--no-{name}")
             case dict():
-                words += [f"--{name}", *(f"{key}={json.dumps(value[key])}" for key in sorted(value))]
+                words += [f"--{name}", *assignments(value)]
+            case [dict(), *_]:
+                words += [word for entry in value for word in (f"--{name}", *assignments(entry))]
             case [tuple(), *_]:
                 words += [word for entry in value for word in (f"--{name}", *entry)]
             case list():
@@ -32,23 +38,17 @@ def options(**values: Any) -> str:
     return shlex.join(words)
 
 
-def variant_options(variant: Mapping[str, Any]) -> str:
-    """The options by which `train` learns of a variant."""
+def assignments(values: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={json.dumps(values[key])}" for key in sorted(values)]
+
+
+def variant_options(*variants: Mapping[str, Any]) -> str:
+    """The options by which `train` learns of variants that differ in hyperparameters alone."""
     return options(
-        implementation=variant["implementation"],
-        optimizer=variant["optimizer"],
-        hyperparameters=hyperparameters(variant),
+        implementation=variants[0]["implementation"],
+        optimizer=variants[0]["optimizer"],
+        hyperparameters=[hyperparameters(variant) for variant in variants],
     )
-
-
-def hyperparameters(variant: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in variant.items() if key not in ("implementation", "optimizer")}
-
-
-def describe(hyperparameters: Mapping[str, Any]) -> str:
-    """Hyperparameters as a text, whatever their order: lr 0.1, momentum 0.9."""
-    names = sorted(hyperparameters, key=lambda name: (name != "lr", name))
-    return ", ".join(f"{name} {json.dumps(hyperparameters[name])}" for name in names)
 
 
 def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
@@ -100,5 +100,26 @@ def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
     networks, seeds, sweep = config["networks"], sorted(config["seeds"]), config.get("sweep")
     found = {network: {"hidden": hidden, "seeds": seeds} for network, hidden in networks.items()}
     if sweep and sweep["network"] in networks:
-        found["sweep"] = {"hidden": networks[sweep["network"]], "seeds": list(range(sweep["seeds"]))}
+        for stage, seeds in grid.seeds(sweep).items():
+            found[f"sweep/{sweep['network']}/{stage}"] = {"hidden": networks[sweep["network"]], "seeds": seeds}
     return found
+
+
+def training_options(config: Mapping[str, Any], stack: str, device: str) -> str:
+    """The options by which `train` learns how all variants of a stack are trained and evaluated."""
+    training = {key: value for key, value in config["training"].items() if key != "tensorboard"}
+    sweep = config.get("sweep")
+    if stack in calibration.STACKS:
+        training = dict(calibration.TRAINING)
+    if stack.endswith("/trials"):
+        training |= {"epochs": sweep["epochs"], "validation": sweep["validation"]}
+    if stack.endswith("/final"):
+        training |= {"epochs": sweep["final"]["epochs"], "validation": sweep["validation"], "test": True}
+    return options(**training, evaluation_batch_size=config["evaluation"]["batch_size"], device=device)
+
+
+def gpu_jobs(config: Mapping[str, Any]) -> list[list[str]]:
+    """The trials that one job trains on a GPU, for each job."""
+    sweep = config.get("sweep")
+    hidden = config["networks"].get(sweep["network"]) if sweep else None
+    return grid.jobs(sweep, hidden) if hidden else []

@@ -26,7 +26,7 @@ def sgd(
     g: Tensor,
     state: State,
     *,
-    lr: float,
+    lr: float = 1e-3,
     momentum: float = 0.0,
     weight_decay: float = 0.0,
     nesterov: bool = False,
@@ -55,7 +55,7 @@ def sgd(
     w.add_(v, alpha=-lr)
 
 
-def adagrad(w: Tensor, g: Tensor, state: State, *, lr: float, eps: float = 1e-10) -> None:
+def adagrad(w: Tensor, g: Tensor, state: State, *, lr: float = 1e-2, eps: float = 1e-10) -> None:
     """Adagrad: Duchi, Hazan and Singer, "Adaptive subgradient methods" (2011), the diagonal form.
 
     s ← s + g²         (s = 0 at first)
@@ -68,7 +68,14 @@ def adagrad(w: Tensor, g: Tensor, state: State, *, lr: float, eps: float = 1e-10
 
 
 def rmsprop(
-    w: Tensor, g: Tensor, state: State, *, lr: float, alpha: float = 0.99, eps: float = 1e-8, momentum: float = 0.0
+    w: Tensor,
+    g: Tensor,
+    state: State,
+    *,
+    lr: float = 1e-2,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    momentum: float = 0.0,
 ) -> None:
     """RMSprop: Tieleman and Hinton, lecture 6.5 of "Neural networks for machine learning" (2012).
 
@@ -95,7 +102,7 @@ def adam(
     g: Tensor,
     state: State,
     *,
-    lr: float,
+    lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.0,
@@ -125,7 +132,7 @@ def adamw(
     g: Tensor,
     state: State,
     *,
-    lr: float,
+    lr: float = 1e-3,
     betas: tuple[float, float] = (0.9, 0.999),
     eps: float = 1e-8,
     weight_decay: float = 0.01,
@@ -157,10 +164,11 @@ OPTIMIZERS = {
 
 
 def defaults(optimizer: str) -> dict[str, Any]:
-    """The hyperparameters of an optimizer with their defaults; None for one that has none, as ``lr``."""
+    """The hyperparameters of an optimizer with their defaults, a pair as a list; None for one that has none."""
     parameters = inspect.signature(OPTIMIZERS[optimizer].rule).parameters.values()
     hyperparameters = [p for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY]
-    return {p.name: None if p.default is inspect.Parameter.empty else p.default for p in hyperparameters}
+    values = {p.name: None if p.default is inspect.Parameter.empty else p.default for p in hyperparameters}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def make_step(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from descent import optimizers
-from descent.experiment import describe
+from descent.settings import in_words
 
 SHAPES = [(3,), (4, 5), (2, 3, 4)]
 STEPS = 50
@@ -260,7 +260,7 @@ def check_rule(optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any
 
     ``verdict`` is ``equal`` or ``different``; what does not apply is empty. A rule that raises is different.
     """
-    row = dict.fromkeys(COLUMNS, "") | {"optimizer": optimizer, "setting": describe(hyperparameters)}
+    row = dict.fromkeys(COLUMNS, "") | {"optimizer": optimizer, "setting": in_words(hyperparameters)}
     rule, reference = (partial(by, optimizer, hyperparameters) for by in (by_rule, by_torch))
     try:
         if optimizers.OPTIMIZERS[optimizer].torch is None:
@@ -299,5 +299,5 @@ def check_rules(own: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     rows = []
     for optimizer in optimizers.OPTIMIZERS:
         asked = settings(optimizer) + [hyperparameters for name, hyperparameters in own if name == optimizer]
-        rows += [check_rule(optimizer, each) for each in {describe(each): each for each in asked}.values()]
+        rows += [check_rule(optimizer, each) for each in {in_words(each): each for each in asked}.values()]
     return rows

@@ -1,13 +1,17 @@
 """Which files of the package a module runs, and a checksum of them: what was made by other code is stale."""
 
+import ast
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from modulefinder import ModuleFinder
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+RULES = PACKAGE / "optimizers.py"
 
 
+@cache
 def sources(module: str) -> list[Path]:
     """The files of the package that run when ``module`` does: its own, and those of all that it imports; sorted."""
     finder = ModuleFinder(path=[str(PACKAGE.parent)])
@@ -15,6 +19,40 @@ def sources(module: str) -> list[Path]:
     return sorted(Path(found.__file__) for found in finder.modules.values() if found.__file__)
 
 
-def digest(files: Iterable[Path]) -> str:
-    """SHA-256 of the content of some files, in their order."""
-    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
+    """SHA-256 of the content of some files, in their order; of optimizers.py only what one ``optimizer`` uses."""
+    contents = (
+        of_optimizer(file.read_text(encoding="utf-8"), optimizer).encode()
+        if optimizer and file == RULES
+        else file.read_bytes()
+        for file in files
+    )
+    return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
+
+
+def of_optimizer(text: str, optimizer: str) -> str:
+    """The text of optimizers.py without the rules and entries of the other optimizers, and without blank lines.
+
+    A function that only other rules call goes with them. So a new rule makes no training of another stale.
+    """
+    tree = ast.parse(text)
+    functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    (table,) = (
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "OPTIMIZERS"
+    )
+
+    def called(node: ast.AST, seen: set[str]) -> set[str]:
+        names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & functions.keys() - seen
+        return names.union(*(called(functions[name], seen | names) for name in names))
+
+    entries = list(zip(table.keys, table.values))
+    others = [(key, value) for key, value in entries if key.value != optimizer]
+    own = set().union(*(called(value, set()) for key, value in entries if key.value == optimizer))
+    foreign = set().union(*(called(value, set()) for _, value in others)) - own
+    parts = [(key.lineno, value.end_lineno) for key, value in others]
+    for node in map(functions.get, foreign):
+        parts.append((min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno))
+    left_out = {line for first, last in parts for line in range(first, last + 1)}
+    return "\n".join(line for i, line in enumerate(text.splitlines(), 1) if line.strip() and i not in left_out)

@@ -1,11 +1,17 @@
-"""A sweep: the grid of one optimizer's hyperparameters that `snakemake sweep` trains."""
+"""A sweep: for each optimizer a grid of hyperparameters, of which every point is a trial, and its default setting."""
 
-from itertools import product
+from collections.abc import Mapping
+from itertools import pairwise, product
 from typing import Any
 
-Point = dict[str, Any]  # a value for each hyperparameter of the grid
+from descent.optimizers import defaults
+from descent.settings import name_of
 
-SETTINGS = {"network", "optimizer", "seeds", "epochs", "points_per_job"}  # keys of a sweep; the others are axes
+Variant = dict[str, Any]  # as in config.yaml: implementation, optimizer, and a value for each hyperparameter
+
+TRIALS, FINAL = 1000, 2000  # first seeds of trials and final runs: the default run should use none of them
+MEMORY = 4e9  # bytes that the trainings of one job may take on a GPU
+MOST_PER_JOB = 500  # trials, which stand on the job's command line
 
 
 def values(axis: Any) -> list:
@@ -19,47 +25,80 @@ def values(axis: Any) -> list:
     return axis if isinstance(axis, list) else [axis]
 
 
-def axes(sweep: dict) -> dict[str, list]:
+def axes(grid: Mapping) -> dict[str, list]:
     """The grid's hyperparameters with their values; ``betas`` is one pair, or a list of pairs."""
-    names = sorted(sweep.keys() - SETTINGS, key=lambda name: (name != "lr", name))  # whatever their order in the file
+    names = sorted(grid.keys() - {"optimizer"}, key=lambda name: (name != "lr", name))  # whatever their order
     return {
-        name: [sweep[name]] if name == "betas" and not isinstance(sweep[name][0], list) else values(sweep[name])
+        name: [grid[name]] if name == "betas" and not isinstance(grid[name][0], list) else values(grid[name])
         for name in names
     }
 
 
-def points(sweep: dict) -> list[Point]:
-    """All points of the grid, row by row; within a row the learning rate changes."""
-    (lr, rates), *others = axes(sweep).items()
-    rows = product(*(values for _, values in others))
-    return [{lr: rate} | dict(zip(dict(others), row)) for row in rows for rate in rates]
+def swept(grid: Mapping) -> list[str]:
+    """The hyperparameters that have several values."""
+    return [name for name, its_values in axes(grid).items() if len(its_values) > 1]
 
 
-def marks(sweep: dict, variants: dict[str, dict], defaults: dict[str, Any]) -> list[Point]:
-    """The variants of the sweep's optimizer as points of its grid; ``defaults`` are the optimizer's.
+def variant(grid: Mapping, hyperparameters: Mapping) -> Variant:
+    return {"implementation": "custom", "optimizer": grid["optimizer"]} | dict(hyperparameters)
 
-    Variants with non-default values outside the grid are omitted.
+
+def points(grid: Mapping) -> list[Variant]:
+    """All points of a grid as variants, row by row; within a row the learning rate changes."""
+    (lr, rates), *others = axes(grid).items()
+    rows = product(*(its_values for _, its_values in others))
+    return [variant(grid, {lr: rate} | dict(zip(dict(others), row))) for row in rows for rate in rates]
+
+
+def default(grid: Mapping) -> Variant:
+    """The default setting: what the grid sweeps has its default, as in torch.optim; the rest is as in the grid."""
+    usual = defaults(grid["optimizer"])
+    return variant(grid, {name: its[0] if len(its) == 1 else usual[name] for name, its in axes(grid).items()})
+
+
+def trials(grids: Mapping[str, Mapping]) -> list[str]:
+    """The names of all trials; a point of several grids is one trial."""
+    return list(dict.fromkeys(name_of(point) for grid in grids.values() for point in points(grid)))
+
+
+def settings(grids: Mapping[str, Mapping]) -> dict[str, Variant]:
+    """All settings that may be trained, by their names: the trials of all grids and the default settings."""
+    return {name_of(variant): variant for grid in grids.values() for variant in [default(grid), *points(grid)]}
+
+
+def marks(grid: Mapping, variants: Mapping[str, Variant]) -> list[str]:
+    """The names of the points of a grid that are variants of config.yaml too, by either implementation."""
+    usual = variant(grid, defaults(grid["optimizer"]))
+    same = {name_of(usual | v | {"implementation": "custom"}) for v in variants.values()}
+    return [name_of(point) for point in points(grid) if name_of(usual | point) in same]
+
+
+def seeds(sweep: Mapping) -> dict[str, list[int]]:
+    """The seeds of each trial, and of each final run."""
+    return {
+        "trials": list(range(TRIALS, TRIALS + sweep["seeds"])),
+        "final": list(range(FINAL, FINAL + sweep["final"]["seeds"])),
+    }
+
+
+def edges(grid: Mapping, setting: Mapping) -> list[str]:
+    """The hyperparameters of which a setting has the least or the largest of the grid's values."""
+    its = {name: axes(grid)[name] for name in swept(grid) if name != "betas"}
+    return [name for name in its if setting[name] in (min(its[name]), max(its[name]))]
+
+
+def jobs(sweep: Mapping, hidden: list[int]) -> list[list[str]]:
+    """The trials cut into what a GPU trains at once: those of one grid, as many as fit into MEMORY.
+
+    A run of a network with these ``hidden`` sizes holds its parameters, their gradients, two states and temporary
+    ones, and the logits of an epoch: 784-100-100-10 takes some 5 MB.
     """
-    grid = axes(sweep)
-    defaults = {name: list(value) if isinstance(value, tuple) else value for name, value in defaults.items()}
-    full = [defaults | variant for variant in variants.values() if variant["optimizer"] == sweep["optimizer"]]
-    return [
-        {name: variant[name] for name in grid}
-        for variant in full
-        if all(variant[name] == default for name, default in defaults.items() if name not in grid)
-    ]
-
-
-def name(point: Point) -> str:
-    """A point's name, and its folder's: lr=0.01_momentum=0.9. (Snakemake cuts a remote job's wildcards at commas.)"""
-
-    def show(value: Any) -> str:
-        return "-".join(map(show, value)) if isinstance(value, list) else f"{value:g}"
-
-    return "_".join(f"{hyperparameter}={show(value)}" for hyperparameter, value in point.items())
-
-
-def jobs(sweep: dict) -> dict[str, list[Point]]:
-    """The grid cut into what one job trains at once, ``points_per_job`` of them, by the name of a job's first point."""
-    grid, size = points(sweep), sweep.get("points_per_job", 1)
-    return {name(grid[i]): grid[i : i + size] for i in range(0, len(grid), size)}
+    parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise([784, *hidden, 10]))
+    run = 4 * (8 * parameters + 60_000 * 10)
+    most = min(MOST_PER_JOB, max(1, int(MEMORY / run / sweep["seeds"])))
+    seen, cut = set(), []
+    for grid in sweep["optimizers"].values():
+        new = [point for point in dict.fromkeys(map(name_of, points(grid))) if point not in seen]
+        seen.update(new)
+        cut += [new[i : i + most] for i in range(0, len(new), most)]
+    return cut

@@ -28,7 +28,7 @@ def train(
     parameters: Parameters,
     step: Callable[[], None],
     train_split: Split,
-    test_split: Split,
+    evaluation_split: Split,
     *,
     seeds: list[int],
     epochs: int,
@@ -42,7 +42,7 @@ def train(
 
     ``parameters`` are stacked over ``seeds``. ``step`` updates them by their ``.grad`` and clears it
     (``optimizers.make_step``). Returns the metrics of each minibatch before its step, [epochs * minibatches, seeds],
-    and on the test set after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
+    and on ``evaluation_split`` after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
     what was measured so far.
     """
     images = len(train_split.labels)
@@ -68,7 +68,7 @@ def train(
             training.loss[iteration] = loss.detach()
             training.accuracy[iteration] = accuracy(logits.detach(), y)
 
-        evaluation.append(evaluate(parameters, test_split, evaluation_batch_size))
+        evaluation.append(evaluate(parameters, evaluation_split, evaluation_batch_size))
         after_epoch(epoch, Metrics(*(metric[: iteration + 1] for metric in training)), stack(evaluation))
     return training, stack(evaluation)
 
@@ -92,7 +92,7 @@ def permutations(seeds: list[int], images: int) -> Iterator[Tensor]:
 def divergence(training: Metrics, evaluation: Metrics) -> list[int | None]:
     """For each seed the first iteration whose loss is not finite; None if there is none.
 
-    A network that is lost in the last step of all shows it on the test set: it diverges in the iteration that would
+    A network that is lost in the last step of all shows it in the evaluation: it diverges in the iteration that would
     come next.
     """
     lost = ~torch.cat([training.loss, evaluation.loss[-1:]]).isfinite()

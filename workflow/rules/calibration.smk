@@ -8,19 +8,6 @@ rule calibration:
     localrule: True
 
 
-use rule train as train_calibration with:
-    wildcard_constraints:
-        network="|".join(calibration.STACKS),
-        variant="lr=[^/]+",
-    params:
-        code=code("train"),
-        torch=version("torch"),
-        variant=lambda wildcards: variant_options(calibration.VARIANTS[wildcards.network][wildcards.variant]),
-        training=options(
-            **calibration.TRAINING, evaluation_batch_size=config["evaluation"]["batch_size"], device=DEVICE
-        ),
-
-
 rule calibrate:
     input:
         calibration_files,

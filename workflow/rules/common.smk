@@ -6,17 +6,34 @@ import time
 from importlib.metadata import version
 
 from descent import calibration
+from descent import sweep as grid
 from descent.devices import choose
-from descent.experiment import alike, figures, options, plot_options, stacks, twin_settings, twins, variant_options
+from descent.experiment import (
+    alike,
+    figures,
+    gpu_jobs,
+    options,
+    plot_options,
+    stacks,
+    training_options,
+    twin_settings,
+    twins,
+    variant_options,
+)
+from descent.settings import name_of
 from descent.sources import digest, sources
 from descent.terminal import show_news
 
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 STACKS = stacks(config) | calibration.STACKS
-TRAINING = {key: value for key, value in config["training"].items() if key != "tensorboard"}
+SWEEP = config.get("sweep")
+# What may be trained, by the names of its folders: variants, the sweep's settings, and the calibration's.
+SETTINGS = VARIANTS | (grid.settings(SWEEP["optimizers"]) if SWEEP else {}) | calibration.SETTINGS
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
-CALIBRATION = [f"results/{stack}/{variant}" for stack, variants in calibration.VARIANTS.items() for variant in variants]
+TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" if SWEEP else None for stage in ("trials", "final"))
+GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the trials that train in one stack
+CALIBRATION = [f"results/{stack}/{setting}" for stack, its in calibration.TRAINED.items() for setting in its]
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
 if sys.stdout is None:  # it was closed, and would be for the steps
@@ -40,8 +57,7 @@ os.environ.update(
 
 wildcard_constraints:
     network="|".join(STACKS),
-    variant="|".join(VARIANTS),
-    job="[^/]+=[^/]+",
+    variant="|".join([*VARIANTS, "[^/]+=[^/]+"]),
 
 
 # A cluster has GPUs of its own, however many `--resources gpu=1` allows on this machine.
@@ -54,19 +70,29 @@ def step(name, arguments):
     return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
-def code(name, *files):
-    """A checksum of all code that a step runs, and of ``files`` of workflow/ that it reads.
+def code(name, *files, optimizer=None):
+    """A checksum of all code that a step runs, for one ``optimizer`` if that is given, and of ``files`` of workflow/.
 
     As a parameter it makes what other code made stale, however old the files look.
     """
-    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files])
+    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files], optimizer)
 
 
 def sweep_results(wildcards):
-    """What `snakemake sweep` makes; stop with one line if its network is not there, which the default run allows."""
-    if config["sweep"]["network"] not in NETWORKS:
-        sys.exit(f"config.yaml: sweep.network: {config['sweep']['network']!r} is not one of {', '.join(NETWORKS)}")
-    return ["results/sweep.html", "results/sweep/heat_map.png", "results/sweep/sensitivity.png"]
+    """What `snakemake sweep` makes; stop with one line if it cannot, which the default run does not mind."""
+    if SWEEP["network"] not in NETWORKS:
+        sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
+    for stage, seeds in grid.seeds(SWEEP).items():
+        if shared := set(seeds) & set(config["seeds"]):
+            sys.exit(f"config.yaml: seeds: {min(shared)} is a seed of the sweep's {stage} runs too; choose another")
+    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
+
+
+def final_runs(wildcards):
+    """The files of the sweep's final runs: of the chosen settings and of the default ones."""
+    choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
+    defaults = [name_of(grid.default(its)) for its in SWEEP["optimizers"].values()]
+    return expand(rules.train.output, network=FINAL, variant=sorted({*choices.values(), *defaults}))
 
 
 def calibration_files(wildcards):

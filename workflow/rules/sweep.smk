@@ -1,11 +1,7 @@
-# `snakemake sweep`: a grid of one optimizer's hyperparameters, and a page of its own.
+# `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and a page of its own.
 
-from descent import sweep as grid
-from descent.optimizers import defaults
-
-SWEEP = config["sweep"]
-SWEEP_JOBS = grid.jobs(SWEEP)
-MARKS = grid.marks(SWEEP, VARIANTS, defaults(SWEEP["optimizer"]))  # the variants that figures mark
+GRIDS = SWEEP["optimizers"]
+HEAT_MAPS = [optimizer for optimizer, its in GRIDS.items() if len(grid.swept(its)) > 1]
 
 
 rule sweep:
@@ -14,75 +10,106 @@ rule sweep:
     localrule: True
 
 
-rule train_sweep:
-    input:
-        mnist=rules.download_mnist.output,
-        initial="results/sweep/initial.safetensors",
-    output:
-        evaluation="results/sweep/{job}/evaluation.csv",
-        run="results/sweep/{job}/run.json",
-    log:
-        "results/sweep/{job}/train_sweep.log",
-    threads: 1
-    resources:
-        gpu=int(DEVICE == "cuda"),
-    params:
-        code=code("train_sweep"),
-        torch=version("torch"),
-        options=lambda wildcards: options(
-            **(TRAINING | {"epochs": SWEEP["epochs"]}),
-            evaluation_batch_size=config["evaluation"]["batch_size"],
-            optimizer=SWEEP["optimizer"],
-            points=json.dumps(SWEEP_JOBS[wildcards.job]),
-            device=DEVICE,
-        ),
-    shell:
-        step(
-            "train_sweep",
-            "--mnist {input.mnist} --initial {input.initial} {params.options} --threads {threads}"
-            " --output results/sweep/{wildcards.job}",
-        )
+# On a GPU one job trains the trials of a grid in one stack, as many as its memory allows.
+for number, trials in enumerate(GPU_JOBS):
+
+    rule:
+        name:
+            f"train_stack_{number}"
+        input:
+            mnist=rules.download_mnist.output,
+            initial=f"results/{TRIALS}/initial.safetensors",
+        output:
+            expand(rules.train.output, network=TRIALS, variant=trials),
+        log:
+            f"results/{TRIALS}/{trials[0]}/train.log",
+        threads: 1
+        resources:
+            gpu=1,
+        params:
+            code=TRAIN_CODE[SETTINGS[trials[0]]["optimizer"]],
+            torch=version("torch"),
+            variants=variant_options(*map(SETTINGS.get, trials)),
+            training=training_options(config, TRIALS, DEVICE),
+            folders=expand("results/{network}/{variant}", network=TRIALS, variant=trials),
+        shell:
+            step(
+                "train",
+                "--mnist {input.mnist} --initial {input.initial} {params.variants} {params.training}"
+                " --threads {threads} --output {params.folders}",
+            )
 
 
-rule summarize_sweep:
+# A checkpoint: where the choice stays the same, its final runs stay too.
+checkpoint choose:
     input:
-        runs=expand(rules.train_sweep.output, job=SWEEP_JOBS),
+        expand([rules.train.output.evaluation, rules.train.output.run], network=TRIALS, variant=grid.trials(GRIDS)),
     output:
-        runs="results/sweep/runs.csv",
-        summary="results/sweep/summary.csv",
-        overview="results/sweep/overview.json",
+        trials="results/sweep/trials.csv",
+        choices="results/sweep/choices.json",
     log:
-        "results/sweep/summarize_sweep.log",
+        "results/sweep/choose.log",
     localrule: True
     params:
-        code=code("summarize_sweep"),
-        options=lambda wildcards: options(sweep=json.dumps(SWEEP, sort_keys=True)),
+        code=code("choose"),
+        options=lambda wildcards: options(
+            grids=json.dumps(GRIDS, sort_keys=True), trials=f"results/{TRIALS}", output="results/sweep"
+        ),
     shell:
-        step("summarize_sweep", "{params.options} --results results/sweep")
+        step("choose", "{params.options}")
+
+
+rule rank:
+    input:
+        rules.choose.output,
+        final_runs,
+    output:
+        ranking="results/sweep/ranking.csv",
+        budget="results/sweep/budget.csv",
+        targets="results/sweep/targets.csv",
+    log:
+        "results/sweep/rank.log",
+    localrule: True
+    params:
+        code=code("rank"),
+        options=lambda wildcards: options(
+            grids=json.dumps(GRIDS, sort_keys=True), targets=SWEEP["targets"], final=f"results/{FINAL}"
+        ),
+    shell:
+        step("rank", "{params.options} --results results/sweep")
 
 
 rule plot_sweep:
     input:
-        summary=rules.summarize_sweep.output.summary,
+        trials=rules.choose.output.trials,
+        budget=rules.rank.output.budget,
     output:
-        heat_map=expand("results/sweep/heat_map.{format}", format=["svg", "png"]),
-        sensitivity=expand("results/sweep/sensitivity.{format}", format=["svg", "png"]),
+        expand(
+            "results/sweep/{figure}.{format}",
+            figure=["budget", "sensitivity", *(f"heat_map_{optimizer}" for optimizer in HEAT_MAPS)],
+            format=["svg", "png"],
+        ),
     log:
         "results/sweep/plot_sweep.log",
     localrule: True
     params:
         code=code("plot_sweep"),
-        options=lambda wildcards: options(hyperparameters=list(grid.axes(SWEEP)), marks=json.dumps(MARKS)),
+        options=lambda wildcards: options(
+            grids=json.dumps(GRIDS, sort_keys=True),
+            marks=sorted({mark for its in GRIDS.values() for mark in grid.marks(its, VARIANTS)}),
+        ),
     shell:
         step("plot_sweep", "{params.options} --results results/sweep")
 
 
 rule report_sweep:
     input:
-        rules.summarize_sweep.output,
+        rules.choose.output.trials,
+        rules.rank.output,
         rules.plot_sweep.output,
     output:
-        "results/sweep.html",
+        page="results/sweep.html",
+        experiment="results/sweep/experiment.json",
     log:
         "results/sweep/report_sweep.log",
     localrule: True

@@ -1,3 +1,6 @@
+TRAIN_CODE = {its: code("train", optimizer=its) for its in {variant["optimizer"] for variant in SETTINGS.values()}}
+
+
 rule initialize:
     input:
         mnist=rules.download_mnist.output,
@@ -23,6 +26,7 @@ rule initialize:
         )
 
 
+# A sweep's trials and final runs are variants of its own stacks of networks: results/sweep/NETWORK/trials and /final.
 rule train:
     input:
         mnist=rules.download_mnist.output,
@@ -37,14 +41,16 @@ rule train:
         "results/{network}/{variant}/train.log",
     benchmark:
         "results/{network}/{variant}/train.benchmark.tsv"
+    wildcard_constraints:
+        network="|".join(stack for stack in STACKS if not (GPU_JOBS and stack == TRIALS)),
     threads: 1
     resources:
         gpu=int(DEVICE == "cuda"),
     params:
-        code=code("train"),
+        code=lambda wildcards: TRAIN_CODE[SETTINGS[wildcards.variant]["optimizer"]],
         torch=version("torch"),
-        variant=lambda wildcards: variant_options(VARIANTS[wildcards.variant]),
-        training=options(**TRAINING, evaluation_batch_size=config["evaluation"]["batch_size"], device=DEVICE),
+        variant=lambda wildcards: variant_options(SETTINGS[wildcards.variant]),
+        training=lambda wildcards: training_options(config, wildcards.network, DEVICE),
     shell:
         step(
             "train",

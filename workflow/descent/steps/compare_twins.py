@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from descent.experiment import describe
 from descent.files import write_table
 from descent.runs import Run
+from descent.settings import in_words
 from descent.steps import command_line
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
@@ -119,7 +119,7 @@ def main() -> None:
             comparison = compare(*pair)
             twins += [names | row for row in comparison.to_dict("records")]
             record = pair[0].record
-            rule = rules[record["optimizer"], describe(record["hyperparameters"])]
+            rule = rules[record["optimizer"], in_words(record["hyperparameters"])]
             verdicts.append(names | verdict(comparison, record["dtype"], rule))
     names = ["network", "custom", "torch"]
     for file, rows, columns in (

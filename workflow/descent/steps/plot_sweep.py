@@ -1,4 +1,4 @@
-"""Draw a sweep: a heat map of final test accuracy, and accuracy against the learning rate."""
+"""Draw a sweep: what a budget of trials reaches, accuracy against the learning rate, and heat maps of two axes."""
 
 import json
 from itertools import cycle
@@ -6,16 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from descent import sweep
 from descent.figures import COLOURS, save
+from descent.settings import name_of
 from descent.steps import command_line
 
-# Accuracies crowd below 100 %, so both figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
-CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of the 10,000 test images
+# Accuracies crowd below 100 %, so all figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
+CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of 10,000 images
 TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
 
 
@@ -23,66 +26,133 @@ def accuracy_of(error: float, _: object = None) -> str:
     return f"{100 * (1 - error):g} %"
 
 
-def others(summary: pd.DataFrame, hyperparameters: list[str]) -> dict[str, pd.DataFrame]:
-    """The points of each setting of all hyperparameters but ``lr``, under the setting's name."""
-    varied = [h for h in hyperparameters if h != "lr" and summary[h].nunique() > 1]
-    if not varied:
-        return {"": summary}
-    return {
-        ", ".join(
-            f"{h} {value:g}" if isinstance(value, float | int) else f"{h} {value}" for h, value in zip(varied, key)
-        ): rows
-        for key, rows in summary.groupby(varied, sort=False)
-    }
+def error(accuracy: pd.Series) -> pd.Series:
+    return (1 - accuracy).clip(LEAST_ERROR)
 
 
-def is_marked(point: pd.Series, marks: list[dict]) -> bool:
-    """Whether a point of the grid is one of ``marks``."""
-    values = {h: json.loads(value) if isinstance(value, str) else value for h, value in point.items()}
-    return any(
-        all(np.allclose(values[h], mark[h], rtol=1e-5, atol=0) if mark[h] else not values[h] for h in values)
-        for mark in marks
-    )
+def looks(optimizers: list[str]) -> dict[str, dict]:
+    """A colour and a dash for each optimizer, the same in all figures."""
+    styles = ({"color": colour, "linestyle": dash} for dash in cycle(["-", "--", ":"]) for colour in COLOURS)
+    return dict(zip(optimizers, styles))
 
 
-def heat_map(summary: pd.DataFrame, hyperparameters: list[str], marks: list[dict]) -> Figure:
-    """Final test accuracy, one row per setting of the other hyperparameters, a column a learning rate."""
-    rows = others(summary, hyperparameters)
-    rates = sorted(summary["lr"].unique())
-    figure = Figure(figsize=(max(6, 0.78 * len(rates) + 3), max(2.4, 0.62 * len(rows) + 1.6)), layout="constrained")
+def accuracy_axis(panel: Axes, best: float) -> None:
+    """Make the vertical axis one of accuracy; ``best`` is the least error that is drawn."""
+    panel.set_yscale("log")
+    panel.set_ylim(1, 0.8 * best if best < CHANCE else 0.5)
+    panel.yaxis.set_major_locator(FixedLocator(TICKS))
+    panel.yaxis.set_minor_locator(NullLocator())
+    panel.yaxis.set_major_formatter(FuncFormatter(accuracy_of))
+    panel.set_ylabel("validation accuracy")
+    panel.grid(alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def plot_budget(budget: pd.DataFrame) -> Figure:
+    """Expected validation accuracy of the best of k trials against k, a small panel for each optimizer."""
+    by_optimizer = dict(list(budget.groupby("optimizer", sort=False)))
+    styles, columns = looks(list(by_optimizer)), min(4, len(by_optimizer))
+    rows = -(-len(by_optimizer) // columns)
+    figure = Figure(figsize=(2.75 * columns + 0.6, 2.5 * rows + 0.5), layout="constrained")
+    panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).flatten()
+    for i, (optimizer, its) in enumerate(by_optimizer.items()):
+        panel = panels[i]
+        for other, others in by_optimizer.items():
+            if other != optimizer:
+                panel.plot(others["trials"], error(others["expected"]), color="0.8", linewidth=1, zorder=1)
+        colour = styles[optimizer]["color"]
+        panel.plot(its["trials"], error(its["expected"]), color=colour, marker="o", markersize=3.5)
+        panel.fill_between(its["trials"], error(its["low"]), error(its["high"]), color=colour, alpha=0.2, linewidth=0)
+        accuracy_axis(panel, error(budget["high"]).min())
+        panel.set_ylabel("")
+        panel.set_title(optimizer, fontsize=10)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.tick_params(labelbottom=i + columns >= len(by_optimizer))
+    for panel in panels[len(by_optimizer) :]:
+        panel.set_visible(False)
+    figure.supylabel("validation accuracy of the best", fontsize=10)
+    figure.supxlabel("trials k    (line: expected; band: 10 to 90 %; grey: the other optimizers)", fontsize=10)
+    return figure
+
+
+def plot_sensitivity(trials: pd.DataFrame, marks: list[str], defaults: dict[str, str]) -> Figure:
+    """Validation accuracy against the learning rate, a line an optimizer: the best over its other hyperparameters."""
+    figure = Figure(figsize=(10, 5), layout="constrained")
     panel = figure.subplots()
-    error = np.full((len(rows), len(rates)), np.nan)
+    styles = looks(list(dict.fromkeys(trials["optimizer"])))
+    for optimizer, its in trials.groupby("optimizer", sort=False):
+        best = its.groupby("lr")[["validation_accuracy_mean"]].max()
+        style = styles[optimizer]
+        panel.plot(
+            best.index, error(best["validation_accuracy_mean"]), marker="o", markersize=3, label=optimizer, **style
+        )
+        lost = best.index[best["validation_accuracy_mean"].isna()]
+        panel.plot(lost, [CHANCE] * len(lost), "X", color=style["color"], markersize=6)
+        for names, look in (
+            (marks, {"marker": "s", "markersize": 11}),
+            ([defaults[optimizer]], {"marker": "D", "markersize": 8}),
+        ):
+            rows = its[its["trial"].isin(names)]
+            panel.plot(
+                rows["lr"],
+                error(rows["validation_accuracy_mean"]),
+                linestyle="none",
+                markerfacecolor="none",
+                markeredgewidth=1.6,
+                color=style["color"],
+                **look,
+            )
+    panel.set_xscale("log")
+    accuracy_axis(panel, error(trials["validation_accuracy_mean"]).min())
+    panel.set_xlabel("learning rate")
+    panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.supxlabel(
+        "mean over seeds; square: a variant of config.yaml, diamond: the default, ✕: a seed diverged or only guesses",
+        fontsize=9,
+        color="0.35",
+    )
+    return figure
+
+
+def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: str) -> Figure:
+    """Validation accuracy, one row per setting of the other swept hyperparameters, a column a learning rate."""
+    others = [name for name in swept if name != "lr"]
+    rows = {
+        ", ".join(f"{name} {value}" for name, value in zip(others, key)): its
+        for key, its in trials.groupby(others, sort=False)
+    }
+    rates = sorted(trials["lr"].unique())
+    figure = Figure(figsize=(max(8, 0.78 * len(rates) + 3), max(3, 0.62 * len(rows) + 1.6)), layout="constrained")
+    panel = figure.subplots()
+    cells = np.full((len(rows), len(rates)), np.nan)
     panel.set_facecolor("0.85")
-    for i, points in enumerate(rows.values()):
-        for _, point in points.iterrows():
-            j = rates.index(point["lr"])
-            if point["lost_seeds"]:
-                panel.text(j, i, f"✕ {point['lost_seeds']}/{point['seeds']}", ha="center", va="center", fontsize=8)
-                continue
-            error[i, j] = max(1 - point["test_accuracy_mean"], LEAST_ERROR)
-    norm = LogNorm(np.nanmin(error, initial=CHANCE / 2), CHANCE, clip=True)
-    image = panel.imshow(error, norm=norm, cmap="viridis_r", aspect="auto")
-    for (i, j), value in np.ndenumerate(error):
-        if np.isfinite(value):
-            ink = "k" if norm(value) < 0.5 else "w"
-            panel.text(j, i, f"{100 * (1 - value):.1f}", ha="center", va="center", fontsize=8, color=ink)
-    for i, points in enumerate(rows.values()):
-        for _, point in points.iterrows():
-            place = (rates.index(point["lr"]), i)
-            if point["best"]:
-                panel.add_patch(box(place, 0.93, "#D55E00", "-"))
-            if is_marked(point[hyperparameters], marks):
-                panel.add_patch(box(place, 0.75, "white", "-"))
-                panel.add_patch(box(place, 0.75, "black", (0, (3, 2))))
+    norm = LogNorm(np.nanmin(error(trials["validation_accuracy_mean"]), initial=CHANCE / 2), CHANCE, clip=True)
+    for i, its in enumerate(rows.values()):
+        for trial in its.itertuples():
+            j = rates.index(trial.lr)
+            if trial.lost_seeds:
+                panel.text(j, i, f"✕ {trial.lost_seeds}/{trial.seeds}", ha="center", va="center", fontsize=8)
+            else:
+                cells[i, j] = max(1 - trial.validation_accuracy_mean, LEAST_ERROR)
+                text = f"{100 * trial.validation_accuracy_mean:.1f}"
+                panel.text(
+                    j, i, text, ha="center", va="center", fontsize=8, color="k" if norm(cells[i, j]) < 0.5 else "w"
+                )
+            if trial.chosen:
+                panel.add_patch(box((j, i), 0.93, "#D55E00", "-"))
+            if trial.trial in marks or trial.trial == default:
+                panel.add_patch(box((j, i), 0.75, "white", "-"))
+                panel.add_patch(box((j, i), 0.75, "black", (0, (3, 2)) if trial.trial in marks else (0, (1, 1))))
+    image = panel.imshow(cells, norm=norm, cmap="viridis_r", aspect="auto")
     panel.set_xticks(range(len(rates)), [f"{rate:.3g}" for rate in rates], rotation=45)
     panel.set_yticks(range(len(rows)), list(rows))
     panel.set_xlabel("learning rate")
     bar = figure.colorbar(image, ticks=[t for t in TICKS if norm.vmin <= t <= norm.vmax], format=accuracy_of)
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.invert_yaxis()
-    bar.set_label("test accuracy")
+    bar.set_label("validation accuracy")
     figure.supxlabel(
-        "box: the best; dashed: a variant of config.yaml; ✕: seeds that diverged or only guess",
+        "box: chosen; dashed: a variant of config.yaml; dotted: the default; ✕: seeds that diverged or only guess",
         fontsize=9,
         color="0.35",
     )
@@ -95,51 +165,24 @@ def box(cell: tuple[float, float], size: float, colour: str, style: object) -> R
     return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
 
 
-def sensitivity(summary: pd.DataFrame, hyperparameters: list[str]) -> Figure:
-    """Test accuracy against the learning rate, a line a setting of the others, with one standard deviation."""
-    figure = Figure(figsize=(9, 4.6), layout="constrained")
-    panel = figure.subplots()
-    looks = ((colour, dash) for dash in cycle(["-", "--", ":"]) for colour in COLOURS)
-    for (colour, dash), (label, points) in zip(looks, others(summary, hyperparameters).items()):
-        points = points.sort_values("lr")
-        error, std = 1 - points["test_accuracy_mean"], points["test_accuracy_std"]
-        look = {"color": colour, "linestyle": dash, "marker": "o", "markersize": 4}
-        panel.plot(points["lr"], error.clip(LEAST_ERROR), label=label or None, **look)
-        band = (error - std).clip(LEAST_ERROR), (error + std).clip(LEAST_ERROR, 1)
-        panel.fill_between(points["lr"], *band, color=colour, alpha=0.2, linewidth=0)
-        lost = points[points["lost_seeds"] > 0]
-        panel.plot(lost["lr"], [CHANCE] * len(lost), "X", color=colour, markersize=7)
-    panel.set_xscale("log")
-    panel.set_yscale("log")
-    best = max((1 - summary["test_accuracy_mean"]).min(), LEAST_ERROR)
-    panel.set_ylim(1, 0.7 * best if best < CHANCE else 0.5)
-    panel.yaxis.set_major_locator(FixedLocator(TICKS))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(FuncFormatter(accuracy_of))
-    panel.set_xlabel("learning rate")
-    panel.set_ylabel("test accuracy")
-    panel.grid(alpha=0.3)
-    panel.spines[["top", "right"]].set_visible(False)
-    if len(panel.get_legend_handles_labels()[0]):
-        panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.supxlabel(
-        "line: mean over seeds, band: ± one standard deviation, ✕: a seed diverged or only guesses",
-        fontsize=9,
-        color="0.35",
-    )
-    return figure
-
-
 def main() -> None:
-    parser = command_line(__doc__, "Draws heat_map and sensitivity, as .svg and .png, into the folder.")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with summarize_sweep's tables")
-    parser.add_argument("--hyperparameters", nargs="+", required=True, help="the columns that are the grid's axes")
-    parser.add_argument("--marks", type=json.loads, required=True, metavar="JSON", help="points to mark, a list")
+    parser = command_line(
+        __doc__, "Draws budget, sensitivity and heat_map_OPTIMIZER, as .svg and .png, into the folder."
+    )
+    parser.add_argument("--results", type=Path, required=True, help="the folder with the tables of choose and rank")
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
+    parser.add_argument("--marks", nargs="+", default=[], metavar="TRIAL", help="to mark as variants of config.yaml")
     arguments = parser.parse_args()
+    results, grids, marks = arguments.results, arguments.grids, arguments.marks
 
-    summary = pd.read_csv(arguments.results / "summary.csv")
-    save(heat_map(summary, arguments.hyperparameters, arguments.marks), arguments.results / "heat_map")
-    save(sensitivity(summary, arguments.hyperparameters), arguments.results / "sensitivity")
+    trials = pd.read_csv(results / "trials.csv")
+    defaults = {optimizer: name_of(sweep.default(grid)) for optimizer, grid in grids.items()}
+    save(plot_budget(pd.read_csv(results / "budget.csv")), results / "budget")
+    save(plot_sensitivity(trials, marks, defaults), results / "sensitivity")
+    for optimizer, grid in grids.items():
+        if len(sweep.swept(grid)) > 1:
+            its = trials[trials["optimizer"] == optimizer]
+            save(heat_map(its, sweep.swept(grid), marks, defaults[optimizer]), results / f"heat_map_{optimizer}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""Put all trials of a sweep into one table, and choose each optimizer's setting by validation accuracy alone."""
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+
+from descent import sweep
+from descent.files import write_json, write_table
+from descent.runs import Run
+from descent.settings import hyperparameters, name_of
+from descent.statistics import describe
+from descent.steps import command_line
+
+# A network that guesses has a loss of ln 10 or more, and one accuracy in ten.
+GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
+
+
+def describe_trial(run: Run) -> dict:
+    """What a trial reaches after its last epoch, over its seeds.
+
+    A run is lost if it diverged, or if it ends up guessing: with at least the loss and at most twice the accuracy that
+    this gives. A trial of which a run is lost has no mean.
+    """
+    last = run.evaluation[run.evaluation["epoch"] == run.record["epochs"] - 1]
+    diverged = last["seed"].isin(run.diverged)
+    guessing = (last["loss"] >= GUESSING_LOSS) & (last["accuracy"] <= GUESSING_ACCURACY) & ~diverged
+    kept = last.mask(diverged | guessing)
+    return (
+        {"seeds": len(last), "diverged_seeds": diverged.sum(), "guessing_seeds": guessing.sum()}
+        | {"lost_seeds": (diverged | guessing).sum()}
+        | describe("validation_accuracy", kept["accuracy"], (0, 1))
+        | describe("validation_loss", kept["loss"], (0, math.inf))
+    )
+
+
+def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
+    """One row per optimizer and trial, the chosen one marked: the highest mean accuracy of those that lost no seed."""
+    rows = []
+    for optimizer, grid in grids.items():
+        for point in sweep.points(grid):
+            values = {h: json.dumps(v) if isinstance(v, list) else v for h, v in hyperparameters(point).items()}
+            trial = name_of(point)
+            rows.append({"optimizer": optimizer, "trial": trial} | values | describe_trial(runs[trial]))
+    measured = list(rows[0])[2 + len(sweep.axes(next(iter(grids.values())))) :]
+    swept = dict.fromkeys(name for grid in grids.values() for name in sweep.axes(grid))
+    table = pd.DataFrame(rows, columns=["optimizer", "trial", *swept, *measured])
+    best = table.dropna(subset="validation_accuracy_mean").groupby("optimizer")["validation_accuracy_mean"].idxmax()
+    return table.assign(chosen=table.index.isin(best))
+
+
+def main() -> None:
+    parser = command_line(
+        __doc__,
+        "Writes trials.csv (a row per optimizer and trial) and choices.json (each optimizer's chosen trial).",
+    )
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
+    parser.add_argument("--trials", type=Path, required=True, help="the folder with a folder for each trial")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to write")
+    arguments = parser.parse_args()
+
+    runs = {trial: Run(arguments.trials / trial) for trial in sweep.trials(arguments.grids)}
+    table = describe_trials(arguments.grids, runs)
+    chosen = table[table["chosen"]].set_index("optimizer")["trial"]
+    write_table(arguments.output / "trials.csv", table)
+    write_json(arguments.output / "choices.json", chosen.to_dict())
+    print("chosen by validation accuracy:", *chosen, sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Compare the optimizers of a sweep: rank them, and work out what a budget of trials and a target accuracy cost."""
+
+import json
+import math
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from descent import sweep
+from descent.files import write_table
+from descent.ranking import expected_best, first_epochs, groups
+from descent.runs import Run
+from descent.settings import hyperparameters, in_words, name_of
+from descent.statistics import crossed_interval, describe, holm
+from descent.steps import command_line
+
+CHANCE = 0.1  # the accuracy of a trial that lost a seed, in an optimizer's budget
+SIGNIFICANT = 0.05
+
+
+def rank(chosen: dict[str, np.ndarray]) -> pd.DataFrame:
+    """One row per optimizer, best first: its tie group, and how far it is behind the best.
+
+    ``chosen`` says which test images the final runs of each are right about, [seeds, images]. All pairs are compared
+    for new seeds and new images, and their p-values are corrected together by Holm's method.
+    """
+    order = sorted(chosen, key=lambda optimizer: -chosen[optimizer].mean())
+    pairs = list(combinations(range(len(order)), 2))
+    intervals = [crossed_interval(chosen[order[i]] - chosen[order[j]]) for i, j in pairs]
+    p = dict(zip(pairs, holm([p for *_, p in intervals])))
+    group = groups([chosen[optimizer].mean() for optimizer in order], {pair: p[pair] < SIGNIFICANT for pair in pairs})
+    rows = []
+    for j, optimizer in enumerate(order):
+        low, high, _ = intervals[pairs.index((0, j))] if j else (math.nan,) * 3
+        behind = chosen[order[0]].mean() - chosen[optimizer].mean()
+        rows.append(
+            {"optimizer": optimizer, "group": group[j]}
+            | {"behind_mean": behind, "behind_low": low, "behind_high": high, "p_holm": p.get((0, j), math.nan)}
+        )
+    return pd.DataFrame(rows)
+
+
+def describe_final(prefix: str, run: Run) -> dict:
+    """Test accuracy over the seeds; a network that diverged counts with what it then gets right."""
+    accuracy = describe(f"{prefix}test_accuracy", run.correct.mean(1), (0, 1))
+    return {f"{prefix}runs": len(run.correct), f"{prefix}diverged_runs": len(run.diverged)} | accuracy
+
+
+def describe_targets(run: Run, targets: list[float]) -> list[dict]:
+    """Epochs and seconds until the median run reaches each target, and how many runs do; NaN if the median never does.
+
+    Seconds are a seed's share of the job's, with the evaluations.
+    """
+    accuracies = {seed: rows["accuracy"].tolist() for seed, rows in run.evaluation.groupby("seed")}
+    seconds = np.array([0, *run.record["epoch_seconds"]]).cumsum() / len(accuracies)
+    rows = []
+    for target in targets:
+        epochs = first_epochs(accuracies, target)
+        elapsed = [seconds[int(epoch)] if math.isfinite(epoch) else math.inf for epoch in epochs]
+        medians = {"epochs": np.median(epochs), "seconds": np.median(elapsed)}
+        reached = {"reached": sum(map(math.isfinite, epochs)), "runs": len(epochs)}
+        rows.append({"target": target} | {k: v if math.isfinite(v) else math.nan for k, v in medians.items()} | reached)
+    return rows
+
+
+def main() -> None:
+    parser = command_line(__doc__, "Writes ranking.csv, budget.csv and targets.csv.")
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
+    parser.add_argument("--targets", type=float, nargs="*", default=[], help="validation accuracies to reach")
+    parser.add_argument("--final", type=Path, required=True, help="the folder with a folder for each final setting")
+    parser.add_argument("--results", type=Path, required=True, help="choose's folder, to which this writes too")
+    arguments = parser.parse_args()
+    results, grids = arguments.results, arguments.grids
+
+    trials = pd.read_csv(results / "trials.csv")
+    choices = json.loads((results / "choices.json").read_bytes())
+    settings = sweep.settings(grids)
+    chosen = {optimizer: Run(arguments.final / choice) for optimizer, choice in choices.items()}
+
+    described = []
+    for optimizer, grid in grids.items():
+        its = trials[trials["optimizer"] == optimizer]
+        default = sweep.default(grid)
+        row = {"optimizer": optimizer, "trials": len(its), "lost_trials": (its["lost_seeds"] > 0).sum()}
+        row |= {"default_setting": in_words(hyperparameters(default))}
+        row |= describe_final("default_", Run(arguments.final / name_of(default)))
+        if optimizer in choices:
+            best = settings[choices[optimizer]]
+            row |= {"setting": in_words(hyperparameters(best)), "edge": ", ".join(sweep.edges(grid, best))}
+            row |= {"validation_accuracy_mean": its.loc[its["chosen"], "validation_accuracy_mean"].item()}
+            row |= describe_final("", chosen[optimizer])
+        described.append(row)
+    ranks = rank({optimizer: run.correct for optimizer, run in chosen.items()})
+    ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right").sort_values(["group", "behind_mean"])
+    write_table(results / "ranking.csv", ranking.astype({"group": "Int64"}))
+
+    budget = [
+        {"optimizer": optimizer, "trials": k, "expected": mean, "low": low, "high": high}
+        for optimizer in grids
+        for k, (mean, low, high) in enumerate(
+            expected_best(
+                trials.loc[trials["optimizer"] == optimizer, "validation_accuracy_mean"].fillna(CHANCE).tolist()
+            ),
+            1,
+        )
+    ]
+    write_table(results / "budget.csv", pd.DataFrame(budget))
+    targets = [
+        {"optimizer": optimizer} | row
+        for optimizer, run in chosen.items()
+        for row in describe_targets(run, arguments.targets)
+    ]
+    columns = ["optimizer", "target", "epochs", "seconds", "reached", "runs"]
+    write_table(results / "targets.csv", pd.DataFrame(targets, columns=columns))
+    print(ranks.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
