@@ -103,7 +103,7 @@ def test_the_page_shows_all_of_the_summary_and_of_the_comparisons(page, finished
 
 
 def test_the_page_needs_no_other_file(page):
-    assert len(page.addresses) == 15
+    assert len(page.addresses) == 11
     assert all(address.startswith("data:image/svg+xml;base64,") for address in page.addresses)
 
 

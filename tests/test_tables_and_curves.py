@@ -213,7 +213,7 @@ def training(losses: np.ndarray) -> pd.DataFrame:
 def test_curves_are_running_means_of_each_seed_and_then_mean_and_deviation_over_seeds():
     losses = np.random.default_rng(0).random((40, 3))
     curve = smooth(training(losses), window=10)
-    assert curve.index.tolist() == list(range(9, 40, 2))
+    assert curve.index.tolist() == list(range(9, 40, 5))
     for iteration in curve.index:
         means = losses[iteration - 9 : iteration + 1].mean(axis=0)
         assert curve.loc[iteration, ("loss", "mean")] == pytest.approx(means.mean())

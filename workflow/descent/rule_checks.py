@@ -287,7 +287,7 @@ def settings(optimizer: str) -> list[dict[str, Any]]:
     """Settings to check a rule with: all combinations of its hyperparameters, and all of them at their other values."""
     defaults = optimizers.defaults(optimizer)
     values = {name: VALUES.get(name, (0.5, 0.25)) for name in defaults if name in VALUES or defaults[name] is None}
-    optional = [name for name in values if defaults[name] is not None]
+    optional = [name for name in values if name != "lr" and defaults[name] is not None]
     chosen = [set(names) for n in range(len(optional) + 1) for names in combinations(optional, n)]
     allowed = [names for names in chosen if "nesterov" not in names or "momentum" in names]
     first = [{name: values[name][0] for name in values if name in names or name not in optional} for names in allowed]

@@ -29,13 +29,13 @@ def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) ->
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
     ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
-    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Four points a window are
+    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Two points a window are
     kept: more would not be seen. From the first of the iterations ``diverged`` on all are NaN.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
     curves = curves[curves.index < min(diverged, default=math.inf)].reindex(curves.index)
     window = min(window, len(curves))
-    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 4)]
+    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 2)]
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
@@ -142,8 +142,12 @@ def main() -> None:
         curves[variant] = smooth(run.training, arguments.smoothing, run.diverged.values())
         looks[variant]["label"] = f"{variant} (diverged)" if run.diverged else variant
     for target, *variants in arguments.figure:
-        minibatches = trainings[variants[0]] if len(variants) == 1 else None
-        save(plot({variant: curves[variant] for variant in variants}, looks, arguments.smoothing, minibatches), target)
+        minibatches, its_looks = None, looks
+        if len(variants) == 1:
+            minibatches = trainings[variants[0]]
+            its_looks = {variants[0]: looks[variants[0]] | {"linewidth": 1.5, "alpha": 1, "linestyle": "-"}}
+        overlaid = {variant: curves[variant] for variant in variants}
+        save(plot(overlaid, its_looks, arguments.smoothing, minibatches), target)
     write_text(arguments.json, to_json(curves, looks))
 
 
