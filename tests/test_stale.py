@@ -242,7 +242,7 @@ ROWS = {
     ),
     "the rule of an optimizer that no variant has": (
         replace(OPTIMIZERS, "s.sqrt().add_(eps), value=-lr", "g, value=-lr"),
-        set(),
+        AFTER_CHECK,
     ),
     "a template of an older time": (with_old_time(append("workflow/report/report.html.j2", "<!-- -->")), {"report"}),
 }
@@ -288,7 +288,7 @@ def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
             expected |= FOLLOWS[step]
     assert checkout.stale() == expected
     assert expected or re.search(
-        r"_sweep$|\.(calibrate|sweep|choose|rank|ranking|tensorboard|config|sources|terminal)$", module
+        r"_sweep$|\.(calibrate|sweep|choose|rank|ranking|tensorboard|config|experiment|sources|terminal)$", module
     )
 
 

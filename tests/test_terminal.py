@@ -58,7 +58,7 @@ def test_any_locale_will_do(replot):
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = run_in_shell(replot, "snakemake", **ascii_only)
     assert run.returncode == 0, run.stderr
-    assert re.search(rb"\| notebook \| torch_momentum \| 2 \| \d\d\.\d\d \+/- ", run.stdout)
+    assert re.search(rb"\| notebook \| torch_momentum \| 2 \| \d+\.\d\d \+/- ", run.stdout)
     assert replot.stale() == set()
 
 
@@ -66,7 +66,6 @@ def test_any_locale_will_do(replot):
     "command",
     [
         "snakemake | head -1; exit ${PIPESTATUS[0]}",
-        "snakemake 2>&1 | head -1; exit ${PIPESTATUS[0]}",
         "snakemake >&-",
         "snakemake <&- >&- 2>&-",
     ],
