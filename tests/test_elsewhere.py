@@ -60,7 +60,7 @@ use rule train from descent as descent_train with:
     assert not (small_checkout.path / "results/summary.csv").exists()
     assert "localrules" not in run.stderr
     *table, _, page = run.stdout.splitlines()
-    assert table[-1].startswith("| exercise | torch_momentum | 2 | ")
+    assert table[-1].startswith("| exercise | torch_sgd | 2 | ")
     assert page == f"The page to read: {folder}/results/report.html"
     assert run.stdout.count("The page to read") == 1
     text = " ".join(re.sub("<[^>]*>", "", (folder / "results/report.html").read_text()).split())
