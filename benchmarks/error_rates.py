@@ -31,7 +31,7 @@ FIRST, STACK = 2000, 25  # seed, and how many are trained at once
 OURS = [4, 5, 10, 20]  # seeds of a run
 # What is trained: hidden units, seeds, and the settings of SGD and of momentum.
 TRAINED = {
-    "the lab's": (50, 50, *LAB.values()),
+    "the lab's": (50, 100, *LAB.values()),
     **{f"lr {lr}": (50, 25, {"lr": lr}, {"lr": lr, "momentum": MOMENTUM}) for lr in (0.009, 0.011, 0.012)},
     **{f"μ {momentum}": (50, 25, LAB["sgd"], {"lr": LR, "momentum": momentum}) for momentum in (0.88, 0.92)},
     "100 units": (100, 10, *LAB.values()),
@@ -73,9 +73,7 @@ def simulated(ours: list[pd.DataFrame], labs: list[pd.DataFrame], seeds: int, ra
     """Draws of the sheet's features less the mean of ``seeds`` of ours, with the lab's covariance."""
     change = [(table - lab.loc[table.index]).mean() for table, lab in zip(ours, labs)]
     covariance = pd.concat(labs, axis=1).cov().to_numpy()
-    half = np.arange(len(covariance)) // len(reproduction.FEATURES)
-    covariance = np.where(half[:, None] == half, covariance, 0) / reproduction.SHEETS_RUNS + covariance / seeds
-    return random.multivariate_normal(-np.concatenate(change), covariance, DRAWS)
+    return random.multivariate_normal(-np.concatenate(change), reproduction.error_covariance(covariance, seeds), DRAWS)
 
 
 def main() -> None:
@@ -92,24 +90,29 @@ def main() -> None:
         known = calibration.loc[point["lr"], point.get("momentum", 0)]
         return pd.concat([known, unseen[50, *point.values()]])
 
-    lab = reproduction.lab_features(calibration)
+    slopes = reproduction.find_slopes(calibration, list(LAB)).to_numpy()
+    lab = reproduction.lab_features(calibration)[list(LAB)].to_numpy()
+
+    def found_in(differences: np.ndarray, seeds: int) -> float:
+        """The fraction of draws in which the largest |z| exceeds the critical value."""
+        z = reproduction.z(differences, np.cov(lab.T), slopes, seeds)
+        return (np.abs(z).max(1) > criticals[seeds]).mean()
+
+    criticals = {seeds: reproduction.critical(lab, slopes, seeds) for seeds in OURS}
     printed = reproduction.sheet_features(reproduction.load_sheet()).loc[list(LAB)].to_numpy().ravel()
     random, rates = np.random.default_rng(1), []
     for name, (units, _, *points) in TRAINED.items():
         ours = [unseen[units, *point.values()] for point in points]
         for seeds in [n for n in OURS if n <= len(ours[1])]:
             means, sheets = map(np.stack, zip(*(drawn(ours, labs, seeds, random) for _ in range(DRAWS))))
-            critical = reproduction.critical(lab, seeds)
             found = {
-                column: (np.abs(reproduction.z(sheet, means, lab.std().to_numpy(), seeds)).max(1) > critical).mean()
+                column: found_in(sheet - means, seeds)
                 for column, sheet in {"sheet_drawn": sheets, "sheet_as_printed": printed}.items()
             }
             if units == 50:
                 all_ours, all_labs = (list(map(with_calibration, setting)) for setting in (points, LAB.values()))
-                normal = simulated(all_ours, all_labs, seeds, random)
-                z = reproduction.z(normal, 0, lab.std().to_numpy(), seeds)
-                found["simulated"] = (np.abs(z).max(1) > critical).mean()
-            rates.append({"trained": name, "of": len(ours[1]), "seeds": seeds, "critical": critical} | found)
+                found["simulated"] = found_in(simulated(all_ours, all_labs, seeds, random), seeds)
+            rates.append({"trained": name, "of": len(ours[1]), "seeds": seeds, "critical": criticals[seeds]} | found)
     rates = pd.DataFrame(rates)
 
     held = []

@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 from descent.files import sha256, write_json
 from descent.runs import Run
 from descent.steps.compare_published import compare as compare_published
-from descent.steps.compare_published import distinct, matching, rename
+from descent.steps.compare_published import first_of_each, matching, rename
 from descent.steps.compare_twins import compare as compare_twins
 from descent.steps.compare_twins import verdict
 from safetensors.numpy import save_file
@@ -211,5 +211,6 @@ def test_runs_are_compared_by_what_they_were_trained_with_and_not_by_their_name(
     assert rename(sheet, RUNS, optimizers)["variant"].tolist() == ["initial", "mine", "its_twin"]
 
 
-def test_twins_that_are_the_same_to_the_bit_count_once():
-    assert list(distinct(RUNS)) == ["mine", "custom_sgd", "fast", "heavy"]
+def test_of_the_variants_that_repeat_one_training_the_first_is_compared():
+    optimizers, _ = matching(RUNS)
+    assert first_of_each(optimizers) == {"sgd": "mine", "momentum": "heavy"}

@@ -78,30 +78,32 @@ def test_a_run_repeats_the_lab_by_what_it_was_trained_with(change, hyperparamete
     assert reproduction.match(RECORD | change | {"hyperparameters": hyperparameters}) == expected
 
 
-def normal(features, seeds=50):
-    columns = pd.MultiIndex.from_product([["sgd"], FEATURES[:features]])
-    return pd.DataFrame(np.random.default_rng(0).normal(size=(seeds, features)), columns=columns)
+def critical_of(features, seeds=50):
+    """The critical value of some independent features alone, for five seeds."""
+    lab = np.random.default_rng(0).normal(size=(seeds, features))[:500]
+    return reproduction.critical(lab, np.zeros((0, features)), 5)
 
 
 def test_one_features_critical_value_is_students():
     # z = d / s, with s of 50 seeds, has Student's distribution with 49 degrees of freedom.
-    assert reproduction.critical(normal(1), 5) == pytest.approx(t_quantile(49), abs=0.05)
+    assert critical_of(1) == pytest.approx(t_quantile(49), abs=0.05)
 
 
 def test_more_features_and_fewer_seeds_have_a_higher_critical_value():
-    assert reproduction.critical(normal(6), 5) > reproduction.critical(normal(2), 5) + 0.3
+    assert critical_of(6) > critical_of(2) + 0.3
     # Šidák: six independent features exceed the normal quantile of (1 + 0.95^(1/6)) / 2, 2.63, in 5 % of cases.
-    assert reproduction.critical(normal(6, seeds=2000).head(500), 5) == pytest.approx(2.63, abs=0.07)
+    assert critical_of(6, seeds=500) == pytest.approx(2.63, abs=0.07)
 
 
 def judged(seeds, shift=0.0):
     """The verdict on a run whose features are the sheet's, but for a shift of the last block, in σ."""
     ours = {}
-    for variant in ("sgd", "momentum"):
-        table = pd.DataFrame([SHEET.loc[variant]] * seeds)
-        table["epochs 15-19"] += shift * LABS[variant, "epochs 15-19"].std()
-        ours[f"my_{variant}"] = variant, table
-    return reproduction.judge(reproduction.compare(SHEET, ours, LABS), LABS)
+    for optimizer in ("sgd", "momentum"):
+        table = pd.DataFrame([SHEET.loc[optimizer]] * seeds)
+        table["epochs 15-19"] += shift * LABS[optimizer, "epochs 15-19"].std()
+        ours[optimizer] = f"my_{optimizer}", table
+    compared = reproduction.compare(SHEET, ours, CALIBRATION)
+    return compared, reproduction.judge(compared, CALIBRATION)
 
 
 @pytest.mark.parametrize(
@@ -109,25 +111,41 @@ def judged(seeds, shift=0.0):
     [(3, 0, "inconclusive"), (3, 9, "inconclusive"), (4, 0, "reproduced"), (4, -9, "not reproduced")],
 )
 def test_the_verdict_is_for_four_seeds_or_more(seeds, shift, word):
-    assert judged(seeds, shift)["verdict"] == word
+    assert judged(seeds, shift)[1]["verdict"] == word
 
 
 def test_the_statistic_is_the_largest_z():
-    found = judged(4, shift=3)
-    assert found["statistic"] == pytest.approx(3 / math.sqrt(1 / 2 + 1 / 4))
-    assert found["farthest"].endswith(", epochs 15-19")
+    compared, found = judged(4, shift=3)
+    of_feature = compared.set_index(["variant", "feature"])["z"]
+    assert of_feature["my_sgd", "epochs 15-19"] == pytest.approx(-3 / math.sqrt(1 / 2 + 1 / 4))
+    assert of_feature["my_sgd", "epochs 5-9"] == pytest.approx(0, abs=1e-12)
+    assert found["statistic"] == of_feature.abs().max()
+    assert found["farthest"] == ", ".join(filter(None, of_feature.abs().idxmax()))
     assert found["seeds"] == 4
+
+
+def test_every_z_has_a_standard_deviation_of_1_and_a_filter_finds_its_own_slope():
+    slopes = reproduction.find_slopes(CALIBRATION, ["sgd", "momentum"]).to_numpy()
+    covariance = LABS[["sgd", "momentum"]].cov().to_numpy()
+    errors = reproduction.error_covariance(covariance, 5)
+    drawn = np.random.default_rng(0).multivariate_normal(np.zeros(12), errors, 20_000)
+    z = reproduction.z(drawn, covariance, slopes, 5)
+    assert z.shape == (20_000, 14)
+    assert z.std(0) == pytest.approx(np.ones(14), abs=0.02)
+    moved = reproduction.z(0.1 * slopes[0], covariance, slopes, 5)
+    assert moved.argmax() == 12, "no feature and not the momentum, but the learning rate"
+    assert moved[12] == pytest.approx(0.1 * math.sqrt(slopes[0] @ np.linalg.solve(errors, slopes[0])))
 
 
 def test_a_seed_that_diverged_is_infinitely_far():
     ours = reproduction.run_features(a_run(seeds=(1, 2, 3, 4), diverged={2: 50}))
-    found = reproduction.judge(reproduction.compare(SHEET, {"mine": ("sgd", ours)}, LABS), LABS)
+    found = reproduction.judge(reproduction.compare(SHEET, {"sgd": ("mine", ours)}, CALIBRATION), CALIBRATION)
     assert found["statistic"] == math.inf
     assert found["verdict"] == "not reproduced"
 
 
 def test_without_a_run_that_repeats_the_lab_it_is_inconclusive():
-    found = reproduction.judge(reproduction.compare(SHEET, {}, LABS), LABS)
+    found = reproduction.judge(reproduction.compare(SHEET, {}, CALIBRATION), CALIBRATION)
     assert found["verdict"] == "inconclusive"
     assert math.isnan(found["statistic"])
 
@@ -141,7 +159,7 @@ def test_another_learning_rate_or_momentum_is_not_that_of_the_sheet(lr, momentum
     verdicts = []
     for start in range(0, 20, 5):
         ours = {optimizer: (optimizer, table.iloc[start : start + 5]) for optimizer, table in settings.items()}
-        verdicts.append(reproduction.judge(reproduction.compare(SHEET, ours, LABS), LABS)["verdict"])
+        verdicts.append(reproduction.judge(reproduction.compare(SHEET, ours, CALIBRATION), CALIBRATION)["verdict"])
     assert verdicts.count("not reproduced") == found
 
 
@@ -162,10 +180,10 @@ def test_an_estimate_finds_the_place_of_features_that_move_along_an_axis():
     slope, curvature = np.array([-1.0, -2, -1, -3, -2, -1]), np.array([0.5, 1, 0, -1, 0.5, 0])
     lab = pd.DataFrame(0.03 * random.normal(size=(50, 6)), columns=FEATURES)
     at = np.repeat([-0.2, -0.1, 0.1, 0.2], 20)
-    changes = pd.DataFrame(np.outer(at, slope) + np.outer(at**2, curvature), columns=FEATURES)
+    changed = np.outer(at, slope) + np.outer(at**2, curvature)
     for place in (-0.15, 0.0, 0.1):
         sheet = lab.mean() + place * slope + place**2 * curvature
-        found, low, high = reproduction.estimate(sheet, lab, changes, at)
+        found, low, high = reproduction.estimate(sheet, lab, at, changed)
         assert found == pytest.approx(place, abs=1e-6)
         assert low < place < high
 
@@ -173,10 +191,10 @@ def test_an_estimate_finds_the_place_of_features_that_move_along_an_axis():
 def test_95_percent_of_the_estimates_intervals_hold_the_truth():
     random, slope, held = np.random.default_rng(0), np.array([-1.0, -2, -1, -3, -2, -1]), []
     at = np.array([-0.1, 0.1])
-    changes = pd.DataFrame(np.outer(at, slope), columns=FEATURES)
+    changed = np.outer(at, slope)
     for _ in range(1000):
         lab = pd.DataFrame(random.normal(size=(12, 6)), columns=FEATURES)
-        _, low, high = reproduction.estimate(pd.Series(random.normal(size=(2, 6)).mean(0), FEATURES), lab, changes, at)
+        _, low, high = reproduction.estimate(pd.Series(random.normal(size=(2, 6)).mean(0), FEATURES), lab, at, changed)
         held.append(low < 0 < high)
     assert np.mean(held) == pytest.approx(0.95, abs=0.02)
 

@@ -2,8 +2,9 @@
 
 The sheet prints 170 figures, but those of one training move together. Six features sum up a training: the log of its
 mean training loss in five blocks of epochs, and of its final test loss. The statistic is the largest |z| over the
-features of both optimizers. How far apart seeds are is known from the calibration (``calibration``): trainings of the
-lab's settings, and of settings around them. Turned round, it also estimates what the sheet's curves were made with.
+features of both optimizers, and over two sums of them that tell best of the learning rate and of the momentum. How far
+apart seeds are, and what the settings change, is known from the calibration (``calibration``): trainings of the lab's
+settings, and of settings around them. Turned round, it also estimates what the sheet's curves were made with.
 """
 
 import math
@@ -90,70 +91,128 @@ def match(record: Mapping[str, Any]) -> tuple[str, str | None]:
     return optimizer, None
 
 
-def z(sheet: np.ndarray, mean: np.ndarray, deviation: np.ndarray, seeds: int) -> np.ndarray:
-    """(sheet − mean) / (σ √(1/2 + 1/n)): how far the sheet's features are from the mean of a run's n seeds.
+def z(differences: np.ndarray, covariance: np.ndarray, slopes: np.ndarray, seeds: int) -> np.ndarray:
+    """The sheet's features less the mean of a run's n seeds, in standard errors: [..., features + quantities].
 
-    σ is the standard ``deviation`` over the seeds of the calibration.
+    ``differences`` [..., features] vary with ``error_covariance``, C, where ``covariance`` [..., features, features] is
+    that over seeds. To the features come the sums of them that tell best whether the learning rate or the momentum
+    differs: matched filters, with weights C⁻¹ s (North, "An analysis of the factors which determine signal/noise
+    discrimination in pulsed-carrier systems", 1943). ``slopes`` [quantities, features], s, say how the features change
+    with each.
     """
-    return (sheet - mean) / (deviation * math.sqrt(1 / SHEETS_RUNS + 1 / seeds))
+    total = error_covariance(covariance, seeds)
+    filters = np.linalg.solve(total, slopes.T)  # [..., features, quantities]
+    of_features = differences / np.sqrt(np.diagonal(total, axis1=-2, axis2=-1))
+    with np.errstate(invalid="ignore"):  # of a seed that diverged
+        of_quantities = (differences[..., None, :] @ filters)[..., 0, :]
+    of_quantities /= np.sqrt(np.diagonal(slopes @ filters, axis1=-2, axis2=-1))
+    return np.concatenate([of_features, of_quantities], -1)
 
 
-def compare(sheet: pd.DataFrame, runs: Mapping[str, tuple[str, pd.DataFrame]], lab: pd.DataFrame) -> pd.DataFrame:
-    """The sheet's features beside those of each variant of ``runs``, given as its optimizer and its features."""
+def error_covariance(covariance: np.ndarray, seeds: int) -> np.ndarray:
+    """Σ_sheet/2 + Σ/n: in a run the two optimizers share their initial parameters, on the sheet they do not."""
+    optimizer = np.arange(covariance.shape[-1]) // len(FEATURES)
+    return covariance * ((optimizer[:, None] == optimizer) / SHEETS_RUNS + 1 / seeds)
+
+
+def compare(
+    sheet: pd.DataFrame, runs: Mapping[str, tuple[str, pd.DataFrame]], calibration: pd.DataFrame
+) -> pd.DataFrame:
+    """The sheet's features beside those of ``runs``, one for each optimizer, given as variant and features.
+
+    One row per feature, and one per quantity with z alone.
+    """
     columns = ["variant", "optimizer", "feature", "seeds", "sheet", "mean", "z"]
-    rows = []
-    for variant, (optimizer, ours) in runs.items():
-        printed, mean, deviation = sheet.loc[optimizer, FEATURES], ours.mean(), lab[optimizer].std()
-        distances = z(printed, mean, deviation, len(ours))
-        rows += [(variant, optimizer, f, len(ours), printed[f], mean[f], distances[f]) for f in FEATURES]
-    return pd.DataFrame(rows, columns=columns)
+    if not runs:
+        return pd.DataFrame(columns=columns)
+    lab, slopes = lab_features(calibration)[[*runs]], find_slopes(calibration, [*runs])
+    printed = sheet.loc[[*runs], FEATURES].to_numpy().ravel()
+    mean = np.concatenate([ours.mean() for _, ours in runs.values()])
+    seeds = len(next(iter(runs.values()))[1])
+    rows = [(variant, optimizer, feature) for optimizer, (variant, _) in runs.items() for feature in FEATURES]
+    rows += [("", "", quantity) for quantity in slopes.index]
+    table = pd.DataFrame(rows, columns=columns[:3]).assign(seeds=seeds)
+    for column, values in {"sheet": printed, "mean": mean}.items():
+        table[column] = pd.Series(values)  # none for the quantities
+    return table.assign(z=z(printed - mean, lab.cov().to_numpy(), slopes.to_numpy(), seeds))
 
 
-def critical(lab: pd.DataFrame, seeds: int) -> float:
+def critical(lab: np.ndarray, slopes: np.ndarray, seeds: int) -> float:
     """What the largest |z| exceeds in 5 % of cases if sheet, run and calibration are all of the lab's training.
 
-    By simulation: all three are drawn anew, normally distributed with the covariance that the calibration has. The
-    two optimizers share their initial parameters in a run, not on the sheet. ``lab`` has the columns of the optimizers
-    that are compared.
+    By simulation: all three are drawn anew, normally distributed with the covariance that the calibration's ``lab``
+    [seeds, features] has.
     """
     random = np.random.default_rng(0)
-    covariance = lab.cov().to_numpy()
-    optimizer = lab.columns.get_level_values(0).to_numpy()
-    of_sheet = np.where(optimizer[:, None] == optimizer, covariance, 0)
-    zero, total = np.zeros(len(covariance)), of_sheet / SHEETS_RUNS + covariance / seeds
+    covariance = np.atleast_2d(np.cov(lab.T))
+    zero, total = np.zeros(len(covariance)), error_covariance(covariance, seeds)
     differences = random.multivariate_normal(zero, total, DRAWS, method="cholesky")
-    deviations = random.multivariate_normal(zero, covariance, (DRAWS, len(lab)), method="cholesky").std(1, ddof=1)
-    return float(np.quantile(np.abs(z(differences, 0, deviations, seeds)).max(1), 1 - LEVEL))
+    drawn = random.multivariate_normal(zero, covariance, (DRAWS, len(lab)), method="cholesky")
+    drawn -= drawn.mean(1, keepdims=True)
+    covariances = drawn.mT @ drawn / (len(lab) - 1)
+    return float(np.quantile(np.abs(z(differences, covariances, slopes, seeds)).max(1), 1 - LEVEL))
 
 
-def judge(compared: pd.DataFrame, lab: pd.DataFrame) -> dict[str, Any]:
+def judge(compared: pd.DataFrame, calibration: pd.DataFrame) -> dict[str, Any]:
     """The verdict on what ``compare`` found for a network, with its statistic and where that is largest."""
     if compared.empty:
         return {"statistic": math.nan, "critical": math.nan, "verdict": "inconclusive", "seeds": 0, "farthest": None}
-    seeds = int(compared["seeds"].iloc[0])
+    seeds, optimizers = int(compared["seeds"].iloc[0]), [o for o in LAB if o in set(compared["optimizer"])]
     farthest = compared.iloc[compared["z"].abs().argmax()]
-    statistic, limit = abs(farthest["z"]), critical(lab[[o for o in LAB if o in set(compared["optimizer"])]], seeds)
+    lab, slopes = lab_features(calibration)[optimizers], find_slopes(calibration, optimizers)
+    statistic, limit = abs(farthest["z"]), critical(lab.to_numpy(), slopes.to_numpy(), seeds)
     verdict = "reproduced" if statistic <= limit else "not reproduced"
     return {
         "statistic": statistic,
         "critical": limit,
         "verdict": verdict if seeds >= LEAST_SEEDS else "inconclusive",
         "seeds": seeds,
-        "farthest": f"{farthest['variant']}, {farthest['feature']}",
+        "farthest": ", ".join(filter(None, [farthest["variant"], farthest["feature"]])),
     }
 
 
-def estimate(sheet: pd.Series, lab: pd.DataFrame, changes: pd.DataFrame, at: np.ndarray) -> np.ndarray:
+def changes(calibration: pd.DataFrame, source: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:
+    """How the features of an optimizer change with a quantity, ``lr`` or ``momentum``, the other being the lab's.
+
+    Trainings at other places [trainings], log(quantity / the lab's), and their features less those of the lab's
+    training of the same seed [trainings, features].
+    """
+    settings, labs = calibration.index.to_frame(), {"momentum": 0} | LAB[source]
+    other = "momentum" if quantity == "lr" else "lr"
+    same_optimizer = (settings["momentum"] > 0) == (source == "momentum")
+    varied = calibration[same_optimizer & (settings[other] == labs[other]) & (settings[quantity] != labs[quantity])]
+    lab = lab_features(calibration)[source].loc[varied.index.get_level_values("seed")]
+    return np.log(varied.index.get_level_values(quantity) / labs[quantity]), varied.to_numpy() - lab.to_numpy()
+
+
+def fit_quadratic(at: np.ndarray, changed: np.ndarray) -> np.ndarray:
+    """Coefficients of x and x² of each feature's change: [2, features]."""
+    return np.linalg.lstsq(np.column_stack([at, at**2]), changed)[0]
+
+
+def find_slopes(calibration: pd.DataFrame, optimizers: list[str]) -> pd.DataFrame:
+    """How the features of some optimizers change with log(learning rate) and log(momentum): [quantities, features]."""
+
+    def slope(optimizer: str, quantity: str) -> np.ndarray:
+        if quantity not in LAB[optimizer]:
+            return np.zeros(len(FEATURES))
+        return fit_quadratic(*changes(calibration, optimizer, quantity))[0]
+
+    names = {"lr": "learning rate", "momentum": "momentum"}
+    slopes = {name: [slope(optimizer, quantity) for optimizer in optimizers] for quantity, name in names.items()}
+    return pd.DataFrame({name: np.concatenate(its) for name, its in slopes.items() if np.any(its)}).T
+
+
+def estimate(sheet: pd.Series, lab: pd.DataFrame, at: np.ndarray, changed: np.ndarray) -> np.ndarray:
     """Where on an axis the training lies that made the ``sheet``'s features: estimate, low and high (95 %).
 
-    0 is the lab's training, whose features are ``lab`` [seeds, features]; ``changes`` [trainings, features] are what
-    lies ``at`` other places less that, seed by seed, and are fitted by a quadratic. The place is found by generalized
-    least squares with the covariance of ``lab``. Its interval is Student's, for a covariance that is itself estimated
-    from n seeds (Rao, "Some problems involving linear hypotheses in multivariate analysis", 1959).
+    0 is the lab's training, whose features are ``lab`` [seeds, features]; ``at`` and ``changed`` are as of ``changes``,
+    and are fitted by a quadratic. The place is found by generalized least squares with the covariance of ``lab``. Its
+    interval is Student's, for a covariance that is itself estimated from n seeds (Rao, "Some problems involving linear
+    hypotheses in multivariate analysis", 1959).
     """
-    quadratic = np.linalg.lstsq(np.column_stack([at, at**2]), changes.to_numpy())[0]  # [2, features]
     root = np.linalg.cholesky(lab.cov() * (1 / SHEETS_RUNS + 1 / len(lab)))
-    distance, terms = np.linalg.solve(root, sheet - lab.mean()), np.linalg.solve(root, quadratic.T)
+    distance, terms = np.linalg.solve(root, sheet - lab.mean()), np.linalg.solve(root, fit_quadratic(at, changed).T)
     fit = least_squares(lambda x: terms @ [x[0], x[0] ** 2] - distance, [0.0])
     freedom, all_freedom = len(lab) - len(sheet), len(lab) - 1
     variance = (1 + 2 * fit.cost / all_freedom) * all_freedom / freedom / (fit.jac**2).sum()
@@ -165,14 +224,8 @@ def estimates(sheet: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:
 
     Momentum's curves know little of both at once: settings with the same lr / (1 − μ) look alike.
     """
-    lab, settings, rows = lab_features(calibration), calibration.index.to_frame(), []
+    lab, rows = lab_features(calibration), []
     for quantity, source in [("lr", "sgd"), ("lr", "momentum"), ("momentum", "momentum")]:
-        labs, other = {"momentum": 0} | LAB[source], "momentum" if quantity == "lr" else "lr"
-        same_optimizer = (settings["momentum"] > 0) == (source == "momentum")
-        along = (settings[other] == labs[other]) & (settings[quantity] != labs[quantity])
-        varied = calibration[same_optimizer & along]
-        changes = varied - lab[source].loc[varied.index.get_level_values("seed")].to_numpy()
-        at = np.log(varied.index.get_level_values(quantity) / labs[quantity])
-        found = estimate(sheet.loc[source], lab[source], changes, at)
-        rows.append((quantity, source, *labs[quantity] * np.exp(found)))
+        found = estimate(sheet.loc[source], lab[source], *changes(calibration, source, quantity))
+        rows.append((quantity, source, *LAB[source][quantity] * np.exp(found)))
     return pd.DataFrame(rows, columns=["quantity", "source", "estimate", "low", "high"])

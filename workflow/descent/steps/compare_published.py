@@ -81,19 +81,20 @@ def rename(published: pd.DataFrame, runs: Mapping[str, Run], optimizers: Mapping
     return published.assign(variant=published["variant"].map(names)).dropna(subset="variant")
 
 
-def distinct(runs: Mapping[str, Run]) -> dict[str, Run]:
-    """The ``runs`` without those that equal an earlier one to the bit."""
+def first_of_each(optimizers: Mapping[str, str]) -> dict[str, str]:
+    """The first variant of each optimizer: of twins, and of others that repeat one training, one is enough."""
     first = {}
-    for variant, run in runs.items():
-        first.setdefault(run.record["sha256"]["training.csv"], variant)
-    return {variant: runs[variant] for variant in first.values()}
+    for variant, optimizer in optimizers.items():
+        first.setdefault(optimizer, variant)
+    return {optimizer: first[optimizer] for optimizer in LAB if optimizer in first}
 
 
 def plot(features: pd.DataFrame, verdicts: pd.DataFrame, estimates: pd.DataFrame) -> Figure:
     """Left: z of each feature. Right: the learning rate and the momentum that the sheet's curves say, and the lab's."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
-    distances, *panels = figure.subplots(1, 3, width_ratios=[4, 1, 1])
+    distances, *panels = figure.subplots(1, 3, width_ratios=[4.5, 1, 1])
     places = [(optimizer, feature) for optimizer in LAB for feature in FEATURES]
+    places += [("", "learning rate"), ("", "momentum")]
     critical = verdicts["critical"].max()
     if not math.isnan(critical):
         distances.axhspan(-critical, critical, color="0.88", zorder=0, label="below the critical value")
@@ -101,10 +102,12 @@ def plot(features: pd.DataFrame, verdicts: pd.DataFrame, estimates: pd.DataFrame
         at = [places.index(place) for place in zip(of_network["optimizer"], of_network["feature"])]
         distances.plot(at, of_network["z"], marker, color=colour, markersize=5, label=network)
     distances.axhline(0, color="0.5", linewidth=0.8)
-    distances.axvline(len(FEATURES) - 0.5, color="0.5", linewidth=0.8)
+    for i in (1, 2):
+        distances.axvline(i * len(FEATURES) - 0.5, color="0.5", linewidth=0.8)
     distances.set_xticks(range(len(places)), [feature for _, feature in places], rotation=45, ha="right")
-    for i, optimizer in enumerate(LAB):
-        distances.text(0.25 + 0.5 * i, 1.02, optimizer, ha="center", transform=distances.transAxes)
+    for i, title in enumerate([*LAB, "both"]):
+        at = min((i + 0.5) * len(FEATURES), len(places) - 1) - 0.5
+        distances.text(at, 1.02, title, ha="center", transform=distances.get_xaxis_transform())
     distances.set_ylabel("z: sheet less our mean,\nin its standard errors")
     if distances.get_legend_handles_labels()[0]:
         distances.legend(fontsize=8)
@@ -133,8 +136,7 @@ def main() -> None:
     results = arguments.results
 
     published, calibration = reproduction.load_sheet(), reproduction.load_calibration()
-    sheet, lab = reproduction.sheet_features(published), reproduction.lab_features(calibration)
-    figures, features, verdicts = [], [], []
+    sheet, figures, features, verdicts = reproduction.sheet_features(published), [], [], []
     for network in arguments.networks:
         runs = {variant: Run(results / network / variant) for variant in arguments.variants}
         optimizers, left_out = matching(runs) if arguments.mnist else ({}, "all: the data is not MNIST")
@@ -142,13 +144,13 @@ def main() -> None:
             initial = pd.read_csv(results / network / "initial.csv")
             figures += compare(network, rename(published, runs, optimizers), initial, runs)
         compared = {
-            variant: (optimizers[variant], reproduction.run_features(run))
-            for variant, run in distinct({variant: runs[variant] for variant in optimizers}).items()
+            optimizer: (variant, reproduction.run_features(runs[variant]))
+            for optimizer, variant in first_of_each(optimizers).items()
         }
-        of_network = reproduction.compare(sheet, compared, lab)
+        of_network = reproduction.compare(sheet, compared, calibration)
         of_network.insert(0, "network", network)
         features.append(of_network)
-        verdicts.append({"network": network} | reproduction.judge(of_network, lab) | {"left_out": left_out})
+        verdicts.append({"network": network} | reproduction.judge(of_network, calibration) | {"left_out": left_out})
     features, verdicts = pd.concat(features), pd.DataFrame(verdicts)
     estimates = reproduction.estimates(sheet, calibration)
     for table in (verdicts, estimates):
