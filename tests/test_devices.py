@@ -52,7 +52,7 @@ def test_fifty_jobs_at_once_never_share_a_gpu_though_some_are_killed(start):
     holding, told, killed = {}, [], 0
     for job in waiting:
         os.set_blocking(job.stdout.fileno(), False)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while waiting or holding:
         assert time.monotonic() < deadline, f"{len(waiting)} jobs still wait, {len(told)} had a GPU"
         for job in list(waiting):
