@@ -39,7 +39,7 @@ def test_a_failing_steps_own_words_come_before_snakemakes(checkout):
 
 @pytest.fixture
 def replot(checkout):
-    """A checkout in which a curve is to be trained and all plots drawn again."""
+    """A checkout in which a run trains one curve and draws all plots again."""
     checkout.edit_config(lambda config: config["curves"].update(smoothing=4))
     shutil.rmtree(checkout.path / "results/exercise/custom_sgd")
     return checkout
