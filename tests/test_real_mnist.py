@@ -115,7 +115,7 @@ def test_the_labs_trainings_with_50_units_reproduce_its_sheet(tmp_path, real_mni
     (row,) = pd.read_csv(tmp_path / "results/reproduction.csv").to_dict("records")
     assert row["verdict"] == "reproduced"
     assert row["statistic"] < row["critical"]
-    assert len(pd.read_csv(tmp_path / "results/features.csv")) == 12
+    assert len(pd.read_csv(tmp_path / "results/features.csv")) == 14
     # The sheet has 41 figures of each, and loss and accuracy before any training.
     figures = pd.read_csv(tmp_path / "results/published.csv")["variant"].value_counts()
     assert figures.to_dict() == {"plain": 42, "heavy": 42, "initial": 2}
