@@ -15,6 +15,12 @@ if "sweep" in config:
     include: "workflow/rules/sweep.smk"
 
 
+onstart:
+    if (config["device"], DEVICE) == ("auto", "cpu"):
+        print("no GPU found: training on the CPU", file=sys.stderr)
+    bar.start(progress)
+
+
 onerror:
     atexit.register(print, "What is done is kept: the same command continues the run.", file=sys.stderr)
 
@@ -26,6 +32,7 @@ rule all:
         expand(rules.initialize.output, network=NETWORKS),
         expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
         expand(rules.plot_curves.output, network=NETWORKS),
+        expand(rules.plot_mistakes.output, network=NETWORKS),
         rules.summarize.output,
         rules.check_rules.output,
         rules.compare_twins.output,

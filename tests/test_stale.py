@@ -32,7 +32,7 @@ def initialize(networks=NETWORKS):
 
 
 def plot(networks=NETWORKS):
-    return each("plot_curves", networks)
+    return each("plot_curves", networks) | each("plot_mistakes", networks)
 
 
 TABLES = {"summarize", "compare_twins", "compare_published"}
@@ -46,7 +46,8 @@ FOLLOWS = {
     "download_mnist": ALL,
     "initialize": initialize() | AFTER_TRAIN,
     "train": AFTER_TRAIN,
-    "plot_curves": plot() | {"report"},
+    "plot_curves": each("plot_curves", NETWORKS) | {"report"},
+    "plot_mistakes": each("plot_mistakes", NETWORKS) | {"report"},
     "summarize": {"summarize", "report"},
     "check_rules": AFTER_CHECK,
     "compare_twins": {"compare_twins", "report"},

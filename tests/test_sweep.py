@@ -14,7 +14,8 @@ from conftest import LAB, REPOSITORY, Checkout, step
 from descent import sweep
 from descent.config import check, experiment_schema
 from descent.experiment import gpu_jobs
-from descent.ranking import expected_best, first_epochs, groups
+from descent.progress import first_epochs
+from descent.ranking import expected_best, groups
 from descent.runs import Run
 from descent.settings import name_of
 from descent.steps.choose import describe_trial

@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import sys
+import termios
 
 import pytest
 
@@ -87,6 +88,7 @@ def test_the_everyday_command_needs_no_option_before_a_target(replot):
 
 def test_a_terminal_keeps_each_line_of_an_epoch(replot):
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--resources", "gpu=1"]
     environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "80"}
     process = subprocess.Popen(command, cwd=replot.path, stdout=theirs, stderr=theirs, env=environment)
@@ -102,5 +104,11 @@ def test_a_terminal_keeps_each_line_of_an_epoch(replot):
     assert process.returncode == 0
     for epoch in range(2):
         assert seen.count(b"results/exercise/custom_sgd: epoch %d: train loss" % epoch) == 1
-    assert not re.search(rb"\x1b\[\d*[A-HJKST]", seen), "nothing moves the cursor or clears a line"
+    moves = re.compile(rb"\x1b\[[\d;]*[A-HJKSTfr]")
+    lines, bar = re.sub(rb"\x1b7.*?\x1b8", b"", seen), b"".join(re.findall(rb"\x1b7.*?\x1b8", seen))
+    assert set(moves.findall(lines)) == {b"\x1b[1A"}, "only the bar moves the cursor, and puts it back"
+    assert lines.count(b"\x1b[1A") == 1, "at the start, off the last line, which is the bar's"
+    shares = [int(share) for share in re.findall(rb"(\d+)%", bar)]
+    assert shares == sorted(shares) and len(set(shares)) > 2
+    assert bar.count(b"\x1b[1;23r") == 1 and bar.rindex(b"\x1b[r") > bar.rindex(b"%"), "in the end all lines scroll"
     assert re.search(rb"\d of \d steps \(\d+%\) done", seen)

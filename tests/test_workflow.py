@@ -21,16 +21,19 @@ def results(checkout, pattern):
 
 
 def test_every_result_is_there(finished):
-    expected = {"summary.md", "report.html", "experiment.json", "steps.json", "published.svg", "published.png"}
+    expected = {"summary.md", "report.html", "experiment.json", "steps.json", "progress.json"}
+    expected |= {"published.svg", "published.png"}
     tables = ("initial", "summary", "best", "differences", "epochs", "rules", "rule_verdicts", "twins", "verdicts")
     tables += ("published", "features", "reproduction", "estimates")
     expected |= {f"{table}.csv" for table in tables}
     for network in NETWORKS:
         expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")}
-        for figure in ("curves", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"):
+        expected |= {f"{network}/{table}.csv" for table in ("confusion", "missed")}
+        for figure in ("curves", "test", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"):
             expected |= {f"{network}/{figure}.{ending}" for ending in ("svg", "png")}
         for variant in VARIANTS:
             files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json", "train.log")
+            files += ("mistakes.svg", "mistakes.png")
             expected |= {f"{network}/{variant}/{file}" for file in files}
     assert all((finished.path / "results" / file).stat().st_size for file in expected)
 
@@ -94,7 +97,8 @@ def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
     assert re.search("^results/exercise/custom_sgd" + line, log, re.MULTILINE)
     assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
     device = json.loads((finished.path / "results/exercise/custom_sgd/run.json").read_text())["device"]
-    assert ("no GPU found" in log) == ("NVIDIA" not in device)
+    terminal = (finished.path / "terminal").read_text()
+    assert terminal.count("no GPU found: training on the CPU") == ("NVIDIA" not in device)
 
 
 def test_the_logs_running_means_are_the_labs(finished):

@@ -88,6 +88,7 @@ def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) 
     return options(
         run=[(variant, entry["implementation"], f"{folder}/{variant}") for variant, entry in variants.items()],
         figure=[(f"{folder}/{figure}", *overlaid) for figure, overlaid in figures(variants).items()],
+        test_figure=f"{folder}/test",
         smoothing=smoothing,
     )
 

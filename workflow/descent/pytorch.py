@@ -10,11 +10,10 @@ from descent.devices import take_gpu
 
 
 def prepare(device: torch.device, threads: int) -> None:
-    """Set the threads and determinism, take a GPU if ``device`` is one, and say so where there is only the CPU."""
+    """Set the threads and determinism, and take a GPU if ``device`` is one."""
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)  # a velocity that decays to less than 1e-38 would slow a CPU down
     if device.type == "cpu":  # whose operators in use here are deterministic
-        print("training on the CPU" if torch.cuda.is_available() else "no GPU found: training on the CPU")
         return
     # device_count() does not start CUDA, so what take_gpu leaves visible still counts.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))

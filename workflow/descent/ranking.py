@@ -1,4 +1,4 @@
-"""How optimizers rank: what a budget of trials is worth, ties, and the time to a target."""
+"""How optimizers rank: what a budget of trials is worth, and ties."""
 
 import math
 from collections.abc import Mapping
@@ -38,11 +38,3 @@ def groups(means: list[float], different: Mapping[tuple[int, int], bool]) -> lis
             result[i] = number
         rest = [i for i in rest if i not in tied]
     return result
-
-
-def first_epochs(accuracies: Mapping[int, list[float]], target: float) -> list[float]:
-    """For each seed how many epochs it takes until its accuracy reaches a target; infinity if it never does."""
-    return [
-        next((epoch for epoch, accuracy in enumerate(its, 1) if accuracy >= target), math.inf)
-        for its in accuracies.values()
-    ]

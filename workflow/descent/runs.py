@@ -47,10 +47,14 @@ class Run:
         return load_file(self.checked("parameters.safetensors"))
 
     @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """``classes`` [seeds, images], what each seed's trained network says each image is; ``labels`` [images]."""
+        return load_file(self.checked("predictions.safetensors"))
+
+    @property
     def correct(self) -> np.ndarray:
-        """Whether each seed's trained network is right about each test image: [seeds, images], 0 or 1."""
-        predictions = load_file(self.checked("predictions.safetensors"))
-        return (predictions["classes"] == predictions["labels"]).astype(float)
+        """Whether each seed's trained network is right about each image: [seeds, images], 0 or 1."""
+        return (self.predictions["classes"] == self.predictions["labels"]).astype(float)
 
     @property
     def diverged(self) -> dict[int, int]:

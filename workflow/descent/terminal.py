@@ -9,10 +9,11 @@ PAGES = ("results/report.html", "results/sweep.html")
 
 
 def show_news(since: float) -> None:
-    """Print the table of results and where the pages are, as far as they were made after ``since``, a time."""
+    """Print the answer, the table of results, and where the pages are, of what was made after ``since``, a time."""
     new = [page for page in map(Path, PAGES) if page.exists() and page.stat().st_mtime > since]
     if Path(PAGES[0]) in new:
-        show(Path("results/summary.md").read_text(encoding="utf-8").split("\n\n")[0])
+        answer, table, *_ = Path("results/summary.md").read_text(encoding="utf-8").split("\n\n")
+        show(f"\n{answer}\n\n{table}")
     for page in new:
         show(f"\nThe page to read: {page.absolute()}")
 

@@ -1,5 +1,5 @@
-// Curves to look into, beside which the static figures stay for print and for no script: a click on a name in
-// the legend switches a variant off and on in both charts, the legend shows the values under the pointer.
+// Curves to look into; the static figures stay for print and where there is no script. A click on a name in the
+// legend switches a variant off and on in both charts; the legend shows the values nearest to the pointer.
 (() => {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
@@ -13,65 +13,79 @@
   }
   const logarithmic = { distr: 3, range };
 
-  function chart(place, curves, metric, group) {
-    const number = metric === "loss" ? (v) => v.toPrecision(3) : (v) => (100 * v).toFixed(2) + " %";
-    const show = (u, v) => (v == null ? "–" : number(v));
+  const metrics = {
+    loss: { title: "loss (nats)", number: (v) => v.toPrecision(3), tick: (v) => String(+v.toPrecision(2)), scale: logarithmic },
+    accuracy: { title: "accuracy", number: (v) => (100 * v).toFixed(2) + " %", tick: (v) => +(100 * v).toFixed(1) + " %", scale: {} },
+  };
+
+  // A chart of one metric against x; each curve has an x of its own.
+  function chart(place, { variants, charts }, x, metric, group) {
+    const curves = charts[x], { title, number, tick, scale } = metrics[metric];
     // One standard deviation on both sides of each curve that is shown, beneath the curves.
     function bands(u) {
-      const { ctx, bbox, data: [iteration] } = u;
+      const { ctx, bbox } = u;
       ctx.save();
       ctx.beginPath();
       ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
       ctx.clip();
-      curves.variants.forEach((v, i) => {
+      curves.forEach((curve, i) => {
         if (!u.series[i + 1].show) return;
-        const known = iteration.map((_, t) => t).filter((t) => v[metric + "_std"][t] != null);
+        const known = curve.x.map((_, t) => t).filter((t) => curve[metric + "_std"][t] != null);
         const edge = (t, sign) => {
-          const value = Math.max(v[metric][t] + sign * v[metric + "_std"][t], u.scales.y.min);
-          return [u.valToPos(iteration[t], "x", true), u.valToPos(value, "y", true)];
+          const value = Math.max(curve[metric][t] + sign * curve[metric + "_std"][t], u.scales.y.min);
+          return [u.valToPos(curve.x[t], "x", true), u.valToPos(value, "y", true)];
         };
         ctx.beginPath();
         known.forEach((t) => ctx.lineTo(...edge(t, 1)));
         known.reverse().forEach((t) => ctx.lineTo(...edge(t, -1)));
-        ctx.fillStyle = v.color + "33";
+        ctx.fillStyle = variants[i].color + "33";
         ctx.fill();
       });
       ctx.restore();
+    }
+    // The point of a curve that is nearest to the pointer.
+    function nearest(u, i, at) {
+      for (let d = 0; i && d < u.data[0].length; d++) for (const t of [at - d, at + d]) if (u.data[i][t] != null) return t;
+      return at;
     }
     const options = {
       hooks: { drawAxes: [bands] },
       width: place.clientWidth,
       height: 320,
-      cursor: { sync: { key: group, setSeries: true } },
-      scales: { x: { time: false }, y: metric === "loss" ? logarithmic : {} },
+      cursor: { sync: { key: group, setSeries: true }, dataIdx: nearest },
+      legend: { markers: { dash: (u, i) => (variants[i - 1]?.dashed ? "dashed" : "solid"), width: (u, i) => (i ? Math.max(2, variants[i - 1].width) : 0) } },
+      scales: { x: { time: false }, y: scale },
       axes: [
-        { ...axis, label: "iteration" },
-        {
-          ...axis,
-          size: 64,
-          label: metric === "loss" ? "training loss (nats)" : "training accuracy",
-          values: (u, ticks) => ticks.map((v) => (v == null ? "" : metric === "loss" ? String(+v.toPrecision(2)) : Math.round(100 * v) + " %")),
-        },
+        { ...axis, label: x === "seconds" ? "seconds of training, a seed" : x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
+        { ...axis, size: 64, label: (x === "iteration" ? "training " : "test ") + title, values: (u, ticks) => ticks.map((v) => (v == null ? "" : tick(v))) },
       ],
       series: [
-        { label: "iteration" },
-        ...curves.variants.map((v) => ({
+        { label: x, value: (u, v) => (v == null ? "" : String(+v.toPrecision(4))) },
+        ...variants.map((v, i) => ({
           label: v.name, stroke: v.dashed ? v.color : v.color + "88", width: v.width, dash: v.dashed ? [8, 4] : undefined,
-          points: { show: false }, value: show,
+          spanGaps: true, points: { show: curves[i].x.length === 1 }, value: (u, value) => (value == null ? "" : number(value)),
         })),
       ],
     };
-    return new uPlot(options, [curves.iteration, ...curves.variants.map((v) => v[metric])], place);
+    const u = new uPlot(options, uPlot.join(curves.map((curve) => [curve.x, curve[metric]])), place);
+    place.querySelectorAll(".u-value").forEach((value) => (value.firstChild.nodeValue = ""));
+    return u;
   }
 
   document.documentElement.classList.add("script");
-  const charts = [];
+  const charts = new Map();  // by their places
   document.querySelectorAll(".live").forEach((live, i) => {
-    const curves = JSON.parse(live.querySelector("script").textContent);
+    const curves = JSON.parse(document.getElementById(live.dataset.curves).textContent);
+    const choice = live.querySelector("select");
     // Both places first: each then has the width that it keeps.
     const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
-    for (const [metric, place] of places) charts.push([place, chart(place, curves, metric, "figure" + i)]);
+    const show = (x) => places.forEach(([metric, place]) => {
+      charts.get(place)?.destroy();
+      charts.set(place, chart(place, curves, x, metric, "figure" + i));
+    });
+    choice?.addEventListener("change", () => show(choice.value));
+    show(choice?.value ?? "iteration");
   });
-  addEventListener("resize", () => charts.forEach(([place, u]) => u.setSize({ width: place.clientWidth, height: 320 })));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(([, u]) => u.redraw(false)));
+  addEventListener("resize", () => charts.forEach((u, place) => u.setSize({ width: place.clientWidth, height: 320 })));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((u) => u.redraw(false)));
 })();

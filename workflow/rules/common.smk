@@ -2,10 +2,11 @@
 
 import atexit
 import json
+import re
 import time
 from importlib.metadata import version
 
-from descent import calibration
+from descent import bar, calibration
 from descent import sweep as grid
 from descent.devices import choose
 from descent.experiment import (
@@ -63,6 +64,20 @@ wildcard_constraints:
 # A cluster has GPUs of its own, however many `--resources gpu=1` allows on this machine.
 resource_scopes:
     gpu="local",
+
+
+def progress():
+    """How much of the run is done, from 0 to 1. A training counts for its epochs, every other job for one."""
+    done = total = 0
+    for job in workflow.dag.needrun_jobs(exclude_finished=False):
+        training = job.rule.name == "train"
+        parts = int(re.search(r"--epochs (\d+)", job.params.training)[1]) if training else 1
+        total += parts
+        if workflow.dag.finished(job):
+            done += parts
+        elif training and (log := Path(job.log[0])).exists():
+            done += log.read_text(encoding="utf-8").count(": epoch ")
+    return done / total if total else 0
 
 
 def step(name, arguments):

@@ -10,6 +10,7 @@ rule plot_curves:
         ),
         others=expand("results/{{network}}/{figure}.svg", figure=[name for name in FIGURES if name != "curves"]),
         png=expand("results/{{network}}/{figure}.png", figure=FIGURES),
+        test=expand("results/{{network}}/test.{ending}", ending=["svg", "png"]),
         json="results/{network}/curves.json",
     log:
         "results/{network}/plot_curves.log",
@@ -23,6 +24,26 @@ rule plot_curves:
         step("plot_curves", "{params.options} --json {output.json}")
 
 
+rule plot_mistakes:
+    input:
+        mnist=rules.download_mnist.output,
+        runs=rules.plot_curves.input.runs,
+    output:
+        confusion="results/{network}/confusion.csv",
+        missed="results/{network}/missed.csv",
+        figures=expand("results/{{network}}/{variant}/mistakes.{ending}", variant=VARIANTS, ending=["svg", "png"]),
+    log:
+        "results/{network}/plot_mistakes.log",
+    benchmark:
+        "results/{network}/plot_mistakes.benchmark.tsv"
+    localrule: True
+    params:
+        code=code("plot_mistakes"),
+        options=options(variants=list(VARIANTS)),
+    shell:
+        step("plot_mistakes", "--mnist {input.mnist} {params.options} --output results/{wildcards.network}")
+
+
 rule summarize:
     input:
         initial=expand(rules.initialize.output.metrics, network=NETWORKS),
@@ -33,6 +54,7 @@ rule summarize:
         differences="results/differences.csv",
         best="results/best.csv",
         epochs="results/epochs.csv",
+        progress="results/progress.json",
         markdown="results/summary.md",
     log:
         "results/summarize.log",

@@ -5,6 +5,7 @@ rule report:
         rules.compare_twins.output,
         rules.compare_published.output,
         expand(rules.plot_curves.output, network=NETWORKS),
+        expand(rules.plot_mistakes.output, network=NETWORKS),
         expand(rules.train.output.run, network=NETWORKS, variant=VARIANTS),
     output:
         page=report("results/report.html", category="Page", caption="../report/page.rst"),
@@ -18,6 +19,7 @@ rule report:
             "report",
             "report/report.html.j2",
             "report/macros.html.j2",
+            "report/page.html.j2",
             "report/page.css",
             "report/curves.js",
             "report/uplot/uPlot.iife.min.js",

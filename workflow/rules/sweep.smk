@@ -114,7 +114,9 @@ rule report_sweep:
         "results/sweep/report_sweep.log",
     localrule: True
     params:
-        code=code("report_sweep", "report/sweep.html.j2", "report/macros.html.j2", "report/page.css"),
+        code=code(
+            "report_sweep", "report/sweep.html.j2", "report/page.html.j2", "report/macros.html.j2", "report/page.css"
+        ),
         options=lambda wildcards: options(sweep=json.dumps(SWEEP, sort_keys=True)),
     shell:
         step("report_sweep", "{params.options} --results results")

@@ -1,17 +1,20 @@
-"""Plot training loss and training accuracy against the iteration: a network's variants, overlaid and each alone."""
+"""Plot a network's curves: of the training, all variants and each alone, and of the test set."""
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import cycle
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from descent.figures import COLOURS, save
 from descent.files import write_text
+from descent.progress import seconds_by_epoch
 from descent.runs import Run
 from descent.steps import command_line
 
@@ -23,44 +26,48 @@ STYLES = {
 
 
 HIGHEST_LOSS = 10  # nats, that a figure shows; an untrained network has 2.3
+DIVERGED = " (diverged)"
 
 
 def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) -> pd.DataFrame:
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
-    ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with
-    the columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Two points a window are
-    kept: more would not be seen. From the first of the iterations ``diverged`` on all are NaN.
+    ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with the
+    columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Two points a window are kept: more would
+    not be seen. The curve ends before the first of the iterations ``diverged``; a window that is longer than the
+    curve shrinks to it.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
-    curves = curves[curves.index < min(diverged, default=math.inf)].reindex(curves.index)
+    curves = curves[curves.index < min(diverged, default=math.inf)]
     window = min(window, len(curves))
-    curves = curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 2)]
+    return over_seeds(curves.rolling(window).mean().iloc[window - 1 :: max(1, window // 2)])
+
+
+def by_epoch(evaluation: pd.DataFrame) -> pd.DataFrame:
+    """The columns of ``smooth``, of the test set, indexed by the number of epochs done, as long as all is finite."""
+    curves = evaluation.assign(epochs=evaluation["epoch"] + 1)
+    curves = curves.pivot(index="epochs", columns="seed", values=["loss", "accuracy"])
+    return over_seeds(curves[np.isfinite(curves).all(axis=1).cummin()])
+
+
+def over_seeds(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in ("loss", "accuracy")}, axis=1)
 
 
-def plot(
-    curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int, minibatches: pd.DataFrame | None = None
-) -> Figure:
-    """Draw the variants of ``curves``, as ``smooth`` made them, into one figure of two panels.
+def draw(panels: Sequence[Axes], curves: dict[str, pd.DataFrame], looks: dict[str, dict], x: str, split: str) -> None:
+    """Draw loss and accuracy of the variants of ``curves`` into two panels, against what their frames are indexed by.
 
-    ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments. ``minibatches``, a
-    variant's training.csv, is drawn faintly below: what the curve is the running mean of.
+    ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments. A curve that ends
+    because a seed diverged ends in a cross.
     """
-    figure = Figure(figsize=(11, 4.4), layout="constrained")
-    panels = figure.subplots(1, 2)
     for panel, metric in zip(panels, ("loss", "accuracy")):
-        if minibatches is not None:
-            values = minibatches.pivot(index="iteration", columns="seed", values=metric)
-            panel.plot(values, color="0.75", linewidth=0.3, rasterized=True)
         for variant, curve in curves.items():
             mean, std, look = curve[metric, "mean"], curve[metric, "std"], looks[variant]
             panel.plot(mean.index, mean, **look)
-            if mean.isna().any() and mean.notna().any():
-                end = mean.last_valid_index()
-                panel.plot(end, mean[end], marker="X", markersize=9, color=look["color"], zorder=4)
             panel.fill_between(mean.index, mean - std, mean + std, color=look["color"], alpha=0.2, linewidth=0)
-        panel.set_xlabel("iteration")
+            if look["label"].endswith(DIVERGED) and len(mean):
+                panel.plot(mean.index[-1], mean.iloc[-1], marker="X", markersize=9, color=look["color"], zorder=4)
+        panel.set_xlabel(x)
         panel.grid(alpha=0.3)
         panel.margins(x=0.01)
         panel.spines[["top", "right"]].set_visible(False)
@@ -69,41 +76,89 @@ def plot(
     panels[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     panels[0].yaxis.set_major_formatter("{x:g}")
     panels[0].yaxis.set_minor_formatter(NullFormatter())
-    panels[0].set_ylabel("training loss (mean cross entropy, nats; log scale)")
-    panels[1].set_ylabel("training accuracy")
+    panels[0].set_ylabel(f"{split} loss (mean cross entropy, nats; log scale)")
+    panels[1].set_ylabel(f"{split} accuracy")
     panels[1].yaxis.set_major_formatter(PercentFormatter(1))
     panels[1].legend(loc="lower right")
-    figure.supxlabel(
+
+
+def plot(
+    curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int, minibatches: pd.DataFrame | None = None
+) -> Figure:
+    """The figure of the training: ``curves`` as ``smooth`` made them.
+
+    ``minibatches``, a variant's training.csv, is drawn faintly below: what the curve is the running mean of.
+    """
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    panels = figure.subplots(1, 2)
+    if minibatches is not None:
+        for panel, metric in zip(panels, ("loss", "accuracy")):
+            values = minibatches.pivot(index="iteration", columns="seed", values=metric)
+            panel.plot(values, color="0.75", linewidth=0.3, rasterized=True)
+    draw(panels, curves, looks, "iteration", "training")
+    note(
+        figure,
         ("grey: each minibatch of each seed; " if minibatches is not None else "")
         + f"running mean over {smoothing} iterations; line: mean over seeds, band: ± one standard deviation",
-        fontsize=9,
-        color="0.35",
     )
     return figure
 
 
-def to_json(curves: dict[str, pd.DataFrame], looks: dict[str, dict]) -> str:
-    """Mean and standard deviation of all curves, for a page in which they can be looked into."""
+def plot_test(
+    against_epochs: dict[str, pd.DataFrame],
+    against_seconds: dict[str, pd.DataFrame],
+    training: dict[str, pd.Series],
+    looks: dict[str, dict],
+) -> Figure:
+    """The figure of the test set: above against the epochs, with the ``training`` losses dotted, below against time."""
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    above, below = figure.subplots(2, 2, sharey="col")
+    for variant, losses in training.items():
+        above[0].plot(losses.index + 1, losses, color=looks[variant]["color"], linestyle=":", linewidth=1.2)
+    draw(above, against_epochs, looks, "epochs", "test")
+    for panel in above:
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    draw(below, against_seconds, looks, "seconds of training, a seed", "test")
+    note(
+        figure,
+        "line: mean over seeds, band: ± one standard deviation; dotted: training loss, mean over the epoch",
+    )
+    return figure
 
-    def column(curve: pd.DataFrame, metric: str, figure: str, digits: int) -> list[float | None]:
-        return [None if math.isnan(value) else float(f"{value:.{digits}g}") for value in curve[metric, figure]]
+
+def note(figure: Figure, text: str) -> None:
+    figure.supxlabel(text, fontsize=9, color="0.35")
+
+
+def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) -> str:
+    """Mean and standard deviation of all curves, for a page in which they can be looked into.
+
+    ``charts`` has the curves against each of iteration, epochs and seconds.
+    """
+
+    def column(values: Iterable[float], digits: int) -> list[float | None]:
+        return [None if math.isnan(value) else float(f"{value:.{digits}g}") for value in values]
 
     return json.dumps(
         {
-            "iteration": next(iter(curves.values())).index.tolist(),
             "variants": [
                 {
                     "name": looks[variant]["label"],
                     "color": looks[variant]["color"],
                     "width": looks[variant]["linewidth"],
                     "dashed": looks[variant]["linestyle"] != "-",
-                    "loss": column(curve, "loss", "mean", 5),
-                    "loss_std": column(curve, "loss", "std", 2),
-                    "accuracy": column(curve, "accuracy", "mean", 5),
-                    "accuracy_std": column(curve, "accuracy", "std", 2),
                 }
-                for variant, curve in curves.items()
+                for variant in looks
             ],
+            "charts": {
+                x: [
+                    {"x": column(curve.index, 5)}
+                    | {metric: column(curve[metric, "mean"], 5) for metric in ("loss", "accuracy")}
+                    | {f"{metric}_std": column(curve[metric, "std"], 2) for metric in ("loss", "accuracy")}
+                    for curve in curves.values()
+                ]
+                for x, curves in charts.items()
+            },
         },
         separators=(",", ":"),
     )
@@ -127,28 +182,42 @@ def main() -> None:
         metavar="WORD",
         help="a path without ending, for the .svg and the .png to write, and the variants to overlay",
     )
+    parser.add_argument(
+        "--test-figure", required=True, metavar="PATH", help="without ending: all variants on the test set"
+    )
     parser.add_argument("--json", type=Path, required=True, help="JSON to write: the smoothed curves of all variants")
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
     arguments = parser.parse_args()
 
+    runs = {variant: Run(Path(folder)) for variant, _, folder in arguments.run}
+    settings = {variant: what_differs(run) for variant, run in runs.items()}
+    colours = dict(zip(dict.fromkeys(settings.values()), cycle(COLOURS)))  # twins have the same one
     looks = {
-        variant: {"color": colour} | STYLES[implementation]
-        for colour, (variant, implementation, _) in zip(cycle(COLOURS), arguments.run)
+        variant: {
+            "color": colours[settings[variant]],
+            "label": variant + DIVERGED * bool(runs[variant].diverged),
+            **STYLES[implementation],
+        }
+        for variant, implementation, _ in arguments.run
     }
-    curves, trainings = {}, {}
-    for variant, _, folder in arguments.run:
-        run = Run(Path(folder))
-        trainings[variant] = run.training
-        curves[variant] = smooth(run.training, arguments.smoothing, run.diverged.values())
-        looks[variant]["label"] = f"{variant} (diverged)" if run.diverged else variant
+    curves = {its: smooth(run.training, arguments.smoothing, run.diverged.values()) for its, run in runs.items()}
+    test = {its: by_epoch(run.evaluation) for its, run in runs.items()}
+    timed = {its: curve.set_index(seconds_by_epoch(runs[its])[: len(curve)]) for its, curve in test.items()}
+    losses = {its: run.training.groupby("epoch")["loss"].mean() for its, run in runs.items()}
+    save(plot_test(test, timed, losses, looks), arguments.test_figure)
     for target, *variants in arguments.figure:
         minibatches, its_looks = None, looks
         if len(variants) == 1:
-            minibatches = trainings[variants[0]]
+            minibatches = runs[variants[0]].training
             its_looks = {variants[0]: looks[variants[0]] | {"linewidth": 1.5, "alpha": 1, "linestyle": "-"}}
         overlaid = {variant: curves[variant] for variant in variants}
         save(plot(overlaid, its_looks, arguments.smoothing, minibatches), target)
-    write_text(arguments.json, to_json(curves, looks))
+    write_text(arguments.json, to_json({"iteration": curves, "epochs": test, "seconds": timed}, looks))
+
+
+def what_differs(run: Run) -> str:
+    """The optimizer of a run and its hyperparameters."""
+    return json.dumps([run.record["optimizer"], run.record["hyperparameters"]], sort_keys=True)
 
 
 if __name__ == "__main__":

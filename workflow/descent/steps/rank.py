@@ -10,7 +10,8 @@ import pandas as pd
 
 from descent import sweep
 from descent.files import write_table
-from descent.ranking import expected_best, first_epochs, groups
+from descent.progress import describe_targets
+from descent.ranking import expected_best, groups
 from descent.runs import Run
 from descent.settings import hyperparameters, in_words, name_of
 from descent.statistics import crossed_interval, describe, holm
@@ -46,23 +47,6 @@ def describe_final(prefix: str, run: Run) -> dict:
     """Test accuracy over the seeds; a network that diverged counts with what it then gets right."""
     accuracy = describe(f"{prefix}test_accuracy", run.correct.mean(1), (0, 1))
     return {f"{prefix}runs": len(run.correct), f"{prefix}diverged_runs": len(run.diverged)} | accuracy
-
-
-def describe_targets(run: Run, targets: list[float]) -> list[dict]:
-    """Epochs and seconds until the median run reaches each target, and how many runs do; NaN if the median never does.
-
-    Seconds are a seed's share of the job's, with the evaluations.
-    """
-    accuracies = {seed: rows["accuracy"].tolist() for seed, rows in run.evaluation.groupby("seed")}
-    seconds = np.array([0, *run.record["epoch_seconds"]]).cumsum() / len(accuracies)
-    rows = []
-    for target in targets:
-        epochs = first_epochs(accuracies, target)
-        elapsed = [seconds[int(epoch)] if math.isfinite(epoch) else math.inf for epoch in epochs]
-        medians = {"epochs": np.median(epochs), "seconds": np.median(elapsed)}
-        reached = {"reached": sum(map(math.isfinite, epochs)), "runs": len(epochs)}
-        rows.append({"target": target} | {k: v if math.isfinite(v) else math.nan for k, v in medians.items()} | reached)
-    return rows
 
 
 def main() -> None:

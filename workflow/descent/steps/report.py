@@ -1,4 +1,4 @@
-"""Write the page that tells the experiment: one self-contained HTML file."""
+"""Write the experiment's page: one self-contained HTML file."""
 
 import json
 from importlib.metadata import version
@@ -16,11 +16,11 @@ from descent.steps import command_line
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
 
 
-def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
+def add_up_benchmarks(results: Path, config: dict, trained: float) -> pd.DataFrame:
     """Time and memory of each rule's jobs, as Snakemake measured them: one row per rule that works on the results.
 
     ``memory`` is the most that one job had, in MB; null where all jobs ended before Snakemake looked. The networks
-    and variants are those of ``config``.
+    and variants are those of ``config``; ``trained`` is how many seconds of the `train` jobs were training.
     """
     folders = [results, *(results / network for network in config["networks"])]
     folders += [results / network / variant for network in config["networks"] for variant in config["variants"]]
@@ -30,10 +30,11 @@ def add_up_benchmarks(results: Path, config: dict) -> pd.DataFrame:
         for file in sorted(folder.glob("*.benchmark.tsv"))
     ]
     if not measured:
-        return pd.DataFrame(columns=["rule", "jobs", "seconds", "memory"])
+        return pd.DataFrame(columns=["rule", "jobs", "seconds", "training", "memory"])
     jobs = pd.concat(measured).groupby("rule", sort=False)
     table = jobs.agg(jobs=("s", "size"), seconds=("s", "sum"), memory=("max_rss", "max")).sort_values("seconds")
-    return table[::-1].reset_index()
+    table = table[::-1].reset_index()
+    return table.assign(training=table["rule"].map({"train": trained}))
 
 
 def main() -> None:
@@ -48,8 +49,17 @@ def main() -> None:
     config, results = arguments.config, arguments.results
 
     versions = {package: version(package) for package in PACKAGES}
+    runs = {
+        (network, variant): Sourced(Run(results / network / variant).record, f"{network}/{variant}/run.json")
+        for network in config["networks"]
+        for variant in config["variants"]
+    }
     write_json(results / "experiment.json", {"config": config, "versions": versions})
-    write_text(results / "steps.json", add_up_benchmarks(results, config).to_json(orient="records", indent=2) + "\n")
+    steps = add_up_benchmarks(results, config, sum(run["seconds"].value for run in runs.values()))
+    write_text(results / "steps.json", steps.to_json(orient="records", indent=2) + "\n")
+    verdicts = pd.read_csv(results / "verdicts.csv")
+    identical = verdicts[verdicts["verdict"] == "identical"]
+    shown = [*arguments.figures, "test", *(f"{variant}/mistakes" for variant in config["variants"])]
 
     tables = ("initial", "summary", "best", "differences", "rules", "rule_verdicts", "verdicts")
     tables += ("reproduction", "estimates")
@@ -60,16 +70,14 @@ def main() -> None:
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
         steps=load(results / "steps.json", results),
         **{table: load(results / f"{table}.csv", results) for table in tables},
-        runs={
-            (network, variant): Sourced(Run(results / network / variant).record, f"{network}/{variant}/run.json")
-            for network in config["networks"]
-            for variant in config["variants"]
-        },
+        progress=load(results / "progress.json", results),
+        runs=runs,
+        doubles=set(zip(identical["network"], identical["torch"])),  # the page shows each picture once
         figures=arguments.figures,
         images={
             (network, figure): data_uri(results / network / f"{figure}.svg")
             for network in config["networks"]
-            for figure in arguments.figures
+            for figure in shown
         },
         curves={
             network: Markup((results / network / "curves.json").read_text(encoding="utf-8").replace("<", "\\u003c"))

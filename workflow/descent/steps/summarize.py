@@ -9,13 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from descent.files import write_table, write_text
+from descent.files import write_json, write_table, write_text
+from descent.progress import describe_targets, describe_turning
 from descent.runs import Run
 from descent.statistics import crossed_interval, describe, holm
 from descent.steps import command_line
 
 METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
 SIGNIFICANT = 0.05
+TARGETS = [0.9, 0.95, 0.965]  # test accuracies
 
 # The columns of differences.csv, which may have no row.
 DIFFERENCES = ["network", "variant", "other_network", "other", "seeds"] + [
@@ -200,6 +202,22 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
+def answer(best: pd.DataFrame) -> str:
+    """A line per network: its best variant, and how sure that is."""
+    lines = []
+    for row in best.to_dict("records"):
+        line = (
+            f"{row['network']}: {row['best']} is best" if row["best"] else f"{row['network']}: every variant diverged"
+        )
+        if not math.isnan(row["difference"]):
+            line += f", {row['difference'] * 100:.2f} points of test accuracy above {row['next']}"
+        if not math.isnan(row["low"]):
+            line += f" (95 % interval {row['low'] * 100:.2f} to {row['high'] * 100:.2f}): "
+            line += "a real difference" if row["real"] else "it may be luck"
+        lines.append(f"- {line}.")
+    return "\n".join(lines)
+
+
 def contrast_name(row: pd.Series) -> str:
     if row["network"] == row["other_network"]:
         return f"{row['network']}: {row['variant']} − {row['other']}"
@@ -211,7 +229,7 @@ def main() -> None:
         __doc__,
         "Writes initial.csv (one row per network), summary.csv (one row per network and variant), differences.csv "
         "(one row per contrast), best.csv (one row per network), epochs.csv (one row per network, variant, seed and "
-        "epoch) and summary.md.",
+        "epoch), progress.json (when each variant reaches an accuracy, and whether it overfits) and summary.md.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
     parser.add_argument("--networks", nargs="+", required=True)
@@ -219,7 +237,7 @@ def main() -> None:
     arguments = parser.parse_args()
     results = arguments.results
 
-    initial, summary, finals, epochs = [], [], [], []
+    initial, summary, finals, epochs, progress = [], [], [], [], []
     for network in arguments.networks:
         initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
         for variant in arguments.variants:
@@ -227,14 +245,21 @@ def main() -> None:
             finals.append(read(network, variant, run))
             summary.append(describe_final(finals[-1], run.diverged))
             epochs.append(running_means(network, variant, run))
+            targets = [
+                {name: None if math.isnan(value) else float(value) for name, value in row.items()}
+                for row in describe_targets(run, TARGETS)
+            ]
+            progress.append({"network": network, "variant": variant, **describe_turning(run), "targets": targets})
 
     summary, differences = pd.DataFrame(summary), describe_differences(contrasts(finals))
+    best = find_best(summary, differences)
     write_table(results / "initial.csv", pd.DataFrame(initial))
     write_table(results / "summary.csv", summary)
     write_table(results / "differences.csv", differences)
-    write_table(results / "best.csv", find_best(summary, differences))
+    write_table(results / "best.csv", best)
     write_table(results / "epochs.csv", pd.concat(epochs))
-    write_text(results / "summary.md", to_markdown(summary, differences))
+    write_json(results / "progress.json", progress)
+    write_text(results / "summary.md", f"{answer(best)}\n\n{to_markdown(summary, differences)}")
 
 
 if __name__ == "__main__":

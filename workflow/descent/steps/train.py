@@ -178,6 +178,8 @@ def main() -> None:
     )
     share = 1 / len(settings)  # of the job's time
     record = {name: getattr(arguments, name) for name in ("implementation", "optimizer", *SETTINGS)} | {
+        "training_images": len(train_split.labels),
+        "evaluation_images": len(evaluation_split.labels),
         "validation": arguments.validation,
         "dtype": arguments.dtype,
         "device": device_name(device),

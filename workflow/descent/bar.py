@@ -1,0 +1,56 @@
+"""A bar for the whole run on the terminal's last line, below the lines that scroll."""
+
+import atexit
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+EVERY = 0.5  # seconds
+
+
+def start(progress: Callable[[], float]) -> None:
+    """Show ``progress()``, from 0 to 1, until this process ends; nothing where stderr is no terminal.
+
+    The terminal scrolls only the lines above (DECSTBM), so every line that the steps print stays in its scrollback.
+    Each change is one write that leaves the cursor where it was.
+    """
+    if not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb"):
+        return
+    began, size = time.monotonic(), (0, 0)
+    ended = threading.Event()
+
+    def draw() -> None:
+        nonlocal size
+        columns, rows = os.get_terminal_size(sys.stderr.fileno())
+        text = ""
+        if (columns, rows) != size:  # at first, and whenever the window changes
+            size = (columns, rows)
+            text += f"\n\x1b7\x1b[1;{rows - 1}r\x1b8\x1b[1A"
+        minutes, seconds = divmod(int(time.monotonic() - began), 60)
+        done = min(1, progress())
+        right = f" {done:4.0%}, {minutes}:{seconds:02d}"
+        width = max(0, columns - len(right) - 1)
+        filled = round(done * width)
+        write(f"{text}\x1b7\x1b[{rows};1H\x1b[2K{'━' * filled}\x1b[2m{'━' * (width - filled)}\x1b[22m{right}\x1b8")
+
+    def run() -> None:
+        while not ended.wait(EVERY):
+            with suppress(RuntimeError, OSError):  # the jobs changed meanwhile, or the terminal is gone
+                draw()
+
+    def stop() -> None:
+        ended.set()
+        thread.join()
+        if size != (0, 0):
+            write(f"\x1b7\x1b[r\x1b[{size[1]};1H\x1b[2K\x1b8")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    atexit.register(stop)
+
+
+def write(text: str) -> None:
+    os.write(sys.stderr.fileno(), text.encode(sys.stderr.encoding, "replace"))
