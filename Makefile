@@ -28,7 +28,7 @@ calibration: $(INSTALLED)  ## train anew what the verdict on the sheet is judged
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1 -- calibration
 	cp results/calibration.csv workflow/resources/calibration.csv
 
-docs: $(INSTALLED)  ## put the figures and the table of the results at hand into docs/ and the README
+docs: $(INSTALLED)  ## put the results at hand, and the picture of the code, into the README and docs/
 	$(VENV)/bin/python docs/remake.py
 
 resources/mnist.safetensors: | $(INSTALLED)

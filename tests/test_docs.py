@@ -1,11 +1,37 @@
-"""The code in docs/ runs as it is printed."""
+"""The code in docs/ runs as it is printed, its picture is that of the code, and its links lead somewhere."""
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 
+import pytest
 from conftest import PACKAGE_PATH, REPOSITORY
+
+PAGES = [
+    *REPOSITORY.glob("*.md"),
+    *(page for folder in ("docs", "results", "benchmarks") for page in (REPOSITORY / folder).glob("*.md")),
+]
+
+
+def anchors(page):
+    """The anchors that GitHub gives a page's headings."""
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_a_pages_links_lead_to_files_and_headings_that_are_there(page):
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        assert target.exists(), path
+        assert not anchor or anchor in anchors(target), anchor
+
+
+def test_the_architectures_picture_is_what_the_imports_give():
+    drawn = runpy.run_path(str(REPOSITORY / "docs/remake.py"))["architecture"]()
+    assert drawn in (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
 def test_the_script_of_docs_python_trains_a_rule_of_its_own_and_plots_its_curve(tmp_path, real_mnist):
