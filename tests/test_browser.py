@@ -43,7 +43,7 @@ def test_it_works_from_a_file_without_a_network_and_without_errors(open_page):
     page = open_page()
     assert page.errors == []
     assert [url for url in page.asked if not url.startswith(("data:", "blob:"))] == [page.url]
-    assert page.locator(".uplot").count() == 4
+    assert page.locator(".uplot").count() == 8
 
 
 @pytest.mark.parametrize("width", [360, 800, 1600])
@@ -69,9 +69,22 @@ def test_the_pointer_reads_values(open_page, finished):
     page = open_page()
     live = page.locator(".live").first
     value = live.locator("tr.u-series", has_text="torch_sgd").first.locator("td")
-    assert value.inner_text() in ("–", "--")
+    assert value.inner_text() == ""
     live.locator(".u-over").first.hover()
     assert float(value.inner_text()) > 0
+
+
+def test_the_test_sets_curves_are_seen_against_epochs_and_against_seconds(open_page):
+    page = open_page()
+    live = page.locator(".live").nth(1)
+    axis = live.locator("tr.u-series").first.locator("th")
+    for x in ("seconds", "epochs"):
+        live.locator("select").select_option(x)
+        assert axis.inner_text().startswith(x)
+        live.locator(".u-over").first.hover()
+        values = [float(td.inner_text()) for td in live.locator("table").first.locator("td.u-value").all()]
+        assert len(values) == 5 and all(value > 0 for value in values), "x, and each variant's nearest value"
+    assert page.errors == []
 
 
 def test_without_script_and_on_paper_the_static_figures_stand(open_page):
@@ -117,7 +130,7 @@ def test_text_has_the_contrast_of_wcag_aa(open_page, scheme):
 
 def test_figures_have_alternative_text_and_tables_headers(open_page):
     page = open_page()
-    assert page.locator("img").count() == 11
+    assert page.locator("img").count() == 13
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("table:not(:has(th))").count() == 0
     assert page.locator(".scroll th:not([scope])").count() == 0
