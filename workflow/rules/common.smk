@@ -6,7 +6,8 @@ import re
 import time
 from importlib.metadata import version
 
-from descent import bar, calibration
+from descent import bar
+from descent import calibration
 from descent import sweep as grid
 from descent.devices import choose
 from descent.experiment import (
