@@ -104,7 +104,7 @@ def test_the_page_shows_all_of_the_summary_and_of_the_comparisons(page, finished
 
 def test_the_page_needs_no_other_file(page):
     images = [address for address in page.addresses if address.startswith("data:image/svg+xml;base64,")]
-    # Of two networks the curves of training and test, and two variants' own curves and mistakes; and the sheet's figure.
+    # Of two networks the curves of training and test, and two variants' own curves and mistakes; and the sheet's.
     assert len(images) == 2 * (2 + 2 * 2) + 1
     assert set(page.addresses) - set(images) == {"sweep.html"}
 

@@ -10,7 +10,7 @@ rule sweep:
     localrule: True
 
 
-# On a GPU one job trains the trials of a grid in one stack, as many as its memory allows.
+# On a GPU one job trains the trials of a grid in one stack, up to 4 GB and 500 of them.
 for number, trials in enumerate(GPU_JOBS):
 
     rule:
