@@ -225,6 +225,12 @@ def test_a_window_longer_than_the_training_is_the_whole_training():
     assert smooth(training(np.full((4, 1), 0.5)), window=100).index.tolist() == [3]
 
 
+def test_a_variant_that_diverges_before_the_window_is_full_is_seen():
+    losses = np.full((40, 2), 0.5)
+    losses[3:, 1] = np.nan
+    assert smooth(training(losses), window=20, diverged=[3]).index.tolist() == [2]
+
+
 def test_a_curve_ends_where_a_seed_diverges_and_says_so():
     losses = np.full((40, 2), 0.5)
     losses[30:, 1] = np.nan
