@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 
-from conftest import PACKAGE_PATH, REPOSITORY
+from checkouts import PACKAGE_PATH, REPOSITORY
 
 
 def test_the_script_of_docs_python_trains_a_rule_of_its_own_and_plots_its_curve(tmp_path, real_mnist):
