@@ -11,8 +11,9 @@ run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the 
 check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in seconds and without data
 	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_rules
 
-test: $(INSTALLED)  ## set everything up in .venv, then run the tests
-	$(VENV)/bin/python -m pytest
+test: $(INSTALLED)  ## set everything up in .venv, then run the tests; with SLOW=1 the slow ones too
+	$(VENV)/bin/python -m pytest $(if $(SLOW),,-m "not slow")
+	$(if $(SLOW),,@echo "The slow tests were left out: make test SLOW=1 runs them too.")
 
 lint: $(INSTALLED)  ## check style: ruff, snakefmt, snakemake --lint
 	$(VENV)/bin/ruff check

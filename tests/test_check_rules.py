@@ -9,7 +9,7 @@ import sys
 
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
+from checkouts import REPOSITORY
 from descent import optimizers, rule_checks
 from descent.rule_checks import (
     FORMULAS,

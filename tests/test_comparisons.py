@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
+from checkouts import REPOSITORY
 from descent.files import sha256, write_json
 from descent.runs import Run
 from descent.steps.compare_published import compare as compare_published

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from conftest import PACKAGE_PATH
+from checkouts import PACKAGE_PATH
 
 GPUS = ["3", "GPU-11111111-2222", "5", "MIG-GPU-1/7/0"]
 # Takes a GPU, tells which, and holds it until its input ends.
@@ -47,6 +47,7 @@ def given(job: subprocess.Popen) -> str:
     raise AssertionError(job.stderr.read())
 
 
+@pytest.mark.slow
 def test_fifty_jobs_at_once_never_share_a_gpu_though_some_are_killed(start):
     waiting = [start(*GPUS) for _ in range(50)]
     holding, told, killed = {}, [], 0

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import PACKAGE_PATH, REPOSITORY
+from checkouts import PACKAGE_PATH, REPOSITORY
 
 PAGES = [
     *REPOSITORY.glob("*.md"),

@@ -16,7 +16,8 @@ import threading
 import numpy as np
 import pytest
 import torch
-from conftest import idx, step
+from checkouts import step
+from data import idx
 from descent.mnist import load
 from descent.steps import download_mnist
 from descent.steps.download_mnist import NAMES, FetchError, fetch, from_folder, from_mirrors, from_npm, main, verify

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from conftest import Checkout
+from checkouts import Checkout
 
 KILLS = 20
 
@@ -48,16 +48,8 @@ def steps_in(folder, name):
     return found
 
 
-@pytest.fixture
-def unstarted(finished, tmp_path) -> Checkout:
-    """A copy of the finished checkout before it was run, but with MNIST."""
-    copy = Checkout(shutil.copytree(finished.path, tmp_path / "unstarted"))
-    for folder in ("results", ".snakemake"):
-        shutil.rmtree(copy.path / folder)
-    return copy
-
-
-def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished, unstarted):
+@pytest.mark.slow
+def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twins, unstarted):
     checkout, moments = unstarted, random.Random(0)
     killed = {"snakemake": 0, "train": 0}
     while sum(killed.values()) < KILLS:
@@ -82,12 +74,12 @@ def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished, uns
             shutil.rmtree(checkout.path / "results/exercise", ignore_errors=True)
     checkout.snakemake()
     assert min(killed.values()) > 5
-    assert csv_bytes(checkout) == csv_bytes(finished)
-    assert not [file for file in (checkout.path / "results").rglob(".unfinished*")]
+    assert csv_bytes(checkout) == csv_bytes(finished_twins)
+    assert not [file for file in (checkout.path / "results").rglob(".unfinished_twins*")]
     assert checkout.stale() == set()
 
 
-def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished, unstarted):
+def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstarted):
     for rule in ("initialize", "train"):
         run = unstarted.start()
         wait_until(lambda rule=rule: steps_in(unstarted.path, rule))
@@ -98,12 +90,12 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished, unstarted):
         assert "Traceback" not in told
         assert not (unstarted.path / "results/report.html").exists()
         wait_until(lambda: not processes_in(unstarted.path), 10)
-        assert not [file for file in (unstarted.path / "results").rglob(".unfinished*")]
+        assert not [file for file in (unstarted.path / "results").rglob(".unfinished_twins*")]
     unstarted.snakemake()
-    assert csv_bytes(unstarted) == csv_bytes(finished)
+    assert csv_bytes(unstarted) == csv_bytes(finished_twins)
 
 
-def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished, unstarted):
+def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished_twins, unstarted):
     first = unstarted.start()
     wait_until(lambda: steps_in(unstarted.path, "initialize"))
     second = unstarted.snakemake(check=False)
@@ -112,7 +104,7 @@ def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished, u
     assert "--unlock" in second.stderr
     output = first.communicate()
     assert first.returncode == 0, output
-    assert csv_bytes(unstarted) == csv_bytes(finished)
+    assert csv_bytes(unstarted) == csv_bytes(finished_twins)
 
 
 @pytest.fixture
@@ -160,10 +152,10 @@ def fill(disk, leave):
     ],
     ids=["download", "training", "report"],
 )
-def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, finished, tmp_path, small_disk):
+def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, finished_twins, tmp_path, small_disk):
     copy = Checkout(tmp_path / "copy")
     mounted = small_disk(copy.path / disk)
-    shutil.copytree(finished.path, copy.path, dirs_exist_ok=True)
+    shutil.copytree(finished_twins.path, copy.path, dirs_exist_ok=True)
     path = copy.path / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     if disk == "resources":
@@ -174,16 +166,16 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, f
     assert re.search(message, run.stderr + run.stdout)
     assert "Traceback" not in run.stderr + run.stdout
     assert not path.is_file()
-    assert not list(mounted.rglob(".unfinished*"))
+    assert not list(mounted.rglob(".unfinished_twins*"))
     filler.unlink()
     copy.snakemake()
-    assert csv_bytes(copy) == csv_bytes(finished)
+    assert csv_bytes(copy) == csv_bytes(finished_twins)
 
 
-def test_a_read_only_results_folder_is_told(finished, tmp_path, small_disk):
+def test_a_read_only_results_folder_is_told(finished_twins, tmp_path, small_disk):
     copy = Checkout(tmp_path / "copy")
     mounted = small_disk(copy.path / "results")
-    shutil.copytree(finished.path, copy.path, dirs_exist_ok=True)
+    shutil.copytree(finished_twins.path, copy.path, dirs_exist_ok=True)
     copy.edit_config(lambda config: config["training"].update(epochs=1))
     before = csv_bytes(copy)
     subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)

@@ -5,37 +5,21 @@ import sys
 
 import pytest
 import torch
-from conftest import PACKAGE_PATH
+from cases import HYPERPARAMETERS, LEARNERS, RECIPES, STACKS
+from checkouts import PACKAGE_PATH
 from descent.evaluation import cross_entropy
 from descent.network import forward, initialize, stack
 from descent.optimizers import OPTIMIZERS, defaults, make_step
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-RECIPES = [
-    {"optimizer": "sgd", "lr": 0.01},
-    {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9},
-    {"optimizer": "sgd", "lr": 0.1, "momentum": 0.5},
-    {"optimizer": "sgd", "lr": 0.01, "momentum": 0.9, "nesterov": True},
-    {"optimizer": "sgd", "lr": 0.01, "weight_decay": 0.01},
-    {"optimizer": "adagrad", "lr": 0.01},
-    {"optimizer": "rmsprop", "lr": 0.001},
-    {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.9},
-    {"optimizer": "adam", "lr": 0.001},
-    {"optimizer": "adam", "lr": 0.001, "weight_decay": 0.01},
-    {"optimizer": "adamw", "lr": 0.001, "weight_decay": 0.1},
-]
+TWINS = [name for name, optimizer in OPTIMIZERS.items() if optimizer.torch]
 
-fraction = st.floats(0, 0.999)  # of decay rates: momentum, alpha, betas
-decay = st.floats(0, 0.1)
-eps = st.floats(1e-10, 1e-2)
-HYPERPARAMETERS = {
-    "sgd": {"momentum": fraction, "weight_decay": decay, "nesterov": st.booleans()},
-    "adagrad": {"eps": eps},
-    "rmsprop": {"alpha": fraction, "eps": eps, "momentum": fraction},
-    "adam": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
-    "adamw": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
-}
+
+@pytest.mark.parametrize("name", TWINS)
+def test_every_optimizer_has_cases(name):
+    assert name in HYPERPARAMETERS and name in STACKS
+    assert {name} <= {recipe["optimizer"] for recipe in RECIPES} & {recipe["optimizer"] for recipe in LEARNERS.values()}
 
 
 @st.composite
@@ -71,7 +55,7 @@ def test_each_rule_follows_its_torch_twin_whatever_the_gradients(recipe, shape, 
     torch.testing.assert_close(trained["custom"], trained["torch"], rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", [name for name, optimizer in OPTIMIZERS.items() if optimizer.torch])
+@pytest.mark.parametrize("name", TWINS)
 def test_twins_have_the_same_hyperparameters_with_the_same_defaults(name):
     theirs = inspect.signature(getattr(torch.optim, OPTIMIZERS[name].torch)).parameters
     for hyperparameter, default in defaults(name).items():

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from conftest import check_out
+from checkouts import check_out
+from pages import Page, check_numbers
 from safetensors.torch import load_file
-from test_page import Page, check_numbers
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -39,7 +39,11 @@ SETTINGS = {"custom_sgd": {"lr": 0.01}, "custom_momentum": {"lr": 0.01, "momentu
 
 
 @pytest.mark.parametrize(
-    ("activation", "variants"), [("relu", ["custom_sgd", "custom_momentum"]), ("tanh", ["custom_momentum"])]
+    ("activation", "variants"),
+    [
+        ("relu", ["custom_sgd", "custom_momentum"]),
+        pytest.param("tanh", ["custom_momentum"], marks=pytest.mark.slow),
+    ],
 )
 def test_every_minibatch_of_an_epoch_is_that_of_an_independent_loop(activation, variants, tmp_path, real_mnist):
     checkout = check_out(tmp_path)
@@ -96,6 +100,7 @@ def test_two_epochs_on_the_real_mnist_reach_what_only_a_well_trained_network_can
     assert len(training) == 2 * 2 * 468
 
 
+@pytest.mark.slow
 def test_the_labs_trainings_with_50_units_reproduce_its_sheet(tmp_path, real_mnist):
     checkout = check_out(tmp_path)
     (tmp_path / "resources").mkdir()

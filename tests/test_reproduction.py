@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import step
+from checkouts import step
 from descent import calibration, reproduction
 from descent.experiment import options, variant_options
 from descent.reproduction import FEATURES
@@ -215,6 +215,7 @@ def test_the_calibration_has_the_seeds_and_settings_that_it_says():
     assert (seeds == 20).sum() == len(seeds) - 2 == len(calibration.AROUND)
 
 
+@pytest.mark.slow
 def test_a_part_of_the_calibration_comes_out_the_same_when_it_is_trained_again(real_mnist, tmp_path):
     common = ["--mnist", real_mnist, "--evaluation-batch-size", 256]
     initial, point, output = tmp_path / "initial.safetensors", {"lr": 0.01, "momentum": 0.9}, tmp_path / "run"

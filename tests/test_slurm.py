@@ -12,7 +12,7 @@ from contextlib import suppress
 import pandas as pd
 import pytest
 import yaml
-from conftest import REPOSITORY, check_out_small, step
+from checkouts import REPOSITORY, check_out_small, step
 from descent import sweep
 from descent.experiment import training_options, variant_options
 from descent.runs import Run
@@ -79,6 +79,7 @@ def crash_node(folder) -> None:
     subprocess.run(["slurmd"], check=True)
 
 
+@pytest.mark.slow
 def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, small_mnist):
     remote = check_out_small(tmp_path / "remote", small_mnist)
     remote.edit_config(grid)
@@ -91,13 +92,13 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
             [sys.executable, "-m", "snakemake", *command], cwd=remote.path, stdout=output, stderr=output
         )
 
-    def finished() -> int:
+    def trained() -> int:
         return len(list(remote.path.glob("results/sweep/*/*/*/evaluation.csv")))
 
     try:
-        wait_for(lambda: finished() >= 4 and len(queue()) >= 4, run)
+        wait_for(lambda: trained() >= 4 and len(queue()) >= 4, run)
         subprocess.run(["scancel", *queue()[:4]], check=True)
-        wait_for(lambda: finished() >= 12 and len(queue()) >= 2, run)
+        wait_for(lambda: trained() >= 12 and len(queue()) >= 2, run)
         crash_node(slurm)
         run.wait(timeout=600)
     finally:
@@ -105,7 +106,7 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
     assert run.returncode == 0, told.read_text()[-5000:]
     submitted = told.read_text().count("has been submitted with SLURM jobid")
     assert submitted >= 2 + 40 + 2 + 4, "what was cancelled is submitted again"
-    assert finished() == 42
+    assert trained() == 42
 
     config = yaml.safe_load((remote.path / "config.yaml").read_text())
     trials = {name_of(point): point for point in sweep.points(config["sweep"]["optimizers"]["sgd"])}

@@ -8,11 +8,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import pytest
 import yaml
-from conftest import PACKAGE_PATH, REPOSITORY, Checkout, check_out_small
+from checkouts import PACKAGE_PATH, REPOSITORY, Checkout
 
 NETWORKS = ["exercise", "notebook"]
 VARIANTS = ["custom_sgd", "torch_sgd"]
@@ -60,26 +59,6 @@ FOLLOWS = {
     "report_sweep": set(),
     "calibrate": set(),
 }
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory, small_mnist) -> Checkout:
-    """A checkout in which a small workflow has run to its end: two networks, two twins, two seeds."""
-    checkout = check_out_small(tmp_path_factory.mktemp("stale"), small_mnist)
-
-    def shrink(config):
-        config["variants"] = {variant: config["variants"][variant] for variant in VARIANTS}
-
-    checkout.edit_config(shrink)
-    checkout.snakemake()
-    mnist = checkout.path / "resources/mnist.safetensors"
-    assert mnist.stat().st_size > 1_000_000, "Snakemake compares smaller files by content without being asked"
-    return checkout
-
-
-@pytest.fixture
-def checkout(finished, tmp_path) -> Checkout:
-    return Checkout(shutil.copytree(finished.path, tmp_path / "copy"))
 
 
 def tracked(checkout):
@@ -250,26 +229,27 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_an_edit_reruns_exactly_what_it_makes_stale(row, checkout):
+def test_an_edit_makes_exactly_its_jobs_stale(row, twins):
     edit, expected = ROWS[row]
-    edit(checkout)
-    assert checkout.stale() == expected
-    if expected:
-        ran = checkout.jobs(checkout.snakemake().stderr)
-        assert ran == expected
-        assert checkout.stale() == set()
+    edit(twins)
+    assert twins.stale() == expected
 
 
-def modules_imported_by(step):
-    """The modules of the package that Python really loads for a step."""
-    program = f"import sys, descent.steps.{step}; print(*(n for n in sys.modules if n.split('.')[0] == 'descent'))"
-    environment = os.environ | {"PYTHONPATH": PACKAGE_PATH}
-    return set(subprocess.check_output([sys.executable, "-c", program], env=environment, text=True).split())
+def to_the_end(row):
+    """A row as a parameter; slow if it runs more than the report."""
+    return pytest.param(row, marks=[pytest.mark.slow] if ROWS[row][1] > {"report"} else [])
 
 
-@pytest.fixture(scope="session")
-def imported():
-    return {step: modules_imported_by(step) for step in FOLLOWS}
+@pytest.mark.parametrize("row", [to_the_end(row) for row, (_, expected) in ROWS.items() if expected])
+def test_a_run_after_an_edit_runs_what_was_stale_and_leaves_nothing_stale(row, twins):
+    edit, expected = ROWS[row]
+    edit(twins)
+    assert twins.jobs(twins.snakemake().stderr) == expected
+    assert twins.stale() == set()
+
+
+def test_the_small_mnist_is_too_large_to_be_compared_by_content_without_being_asked(finished_twins):
+    assert (finished_twins.path / "resources/mnist.safetensors").stat().st_size > 1_000_000
 
 
 MODULES = sorted(
@@ -278,22 +258,26 @@ MODULES = sorted(
 )
 
 
+def test_the_table_of_what_follows_has_every_step(imported):
+    assert set(FOLLOWS) == set(imported)
+
+
 @pytest.mark.parametrize("module", MODULES)
-def test_editing_a_module_reruns_what_imports_it(module, checkout, imported):
-    path = checkout.path / "workflow" / module.replace(".", "/")
+def test_editing_a_module_reruns_what_imports_it(module, twins, imported):
+    path = twins.path / "workflow" / module.replace(".", "/")
     with (path / "__init__.py" if path.is_dir() else path.with_suffix(".py")).open("a") as file:
         file.write("# edited\n")
     expected = set()
     for step, modules in imported.items():
         if module in modules:
             expected |= FOLLOWS[step]
-    assert checkout.stale() == expected
+    assert twins.stale() == expected
     assert expected or re.search(
         r"_sweep$|\.(calibrate|sweep|choose|rank|ranking|tensorboard|config|experiment|sources|terminal)$", module
     )
 
 
-def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):
+def test_a_pytorch_of_another_version_trains_again(twins, tmp_path):
     # What the installed packages say of themselves; nothing is installed or faked but the version's number.
     (information,) = (
         file for file in importlib.metadata.distribution("torch").files if file.match("torch-*.dist-info/METADATA")
@@ -302,66 +286,68 @@ def test_a_pytorch_of_another_version_trains_again(checkout, tmp_path):
     shutil.copytree(information.locate().parent, newer)
     metadata = newer / "METADATA"
     metadata.write_text(re.sub(r"^Version: .*", "Version: 99.0", metadata.read_text(), count=1, flags=re.MULTILINE))
-    run = checkout.snakemake("--dry-run", PYTHONPATH=str(newer.parent))
-    assert checkout.jobs(run.stdout) == FOLLOWS["initialize"] | AFTER_CHECK
+    run = twins.snakemake("--dry-run", PYTHONPATH=str(newer.parent))
+    assert twins.jobs(run.stdout) == FOLLOWS["initialize"] | AFTER_CHECK
 
 
-def test_a_copy_of_the_folder_has_nothing_to_do(checkout, tmp_path):
-    subprocess.run(["cp", "-r", checkout.path, tmp_path / "copied"], check=True)
+def test_a_copy_of_the_folder_has_nothing_to_do(twins, tmp_path):
+    subprocess.run(["cp", "-r", twins.path, tmp_path / "copied"], check=True)
     assert Checkout(tmp_path / "copied").stale() == set()
 
 
-def test_a_rule_that_is_edited_and_put_back_makes_stale_and_fresh_again(checkout):
-    backup = checkout.path / "backup"
-    shutil.copy2(checkout.path / OPTIMIZERS, backup)
-    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(checkout)
-    assert checkout.stale() == AFTER_TRAIN | AFTER_CHECK
-    checkout.snakemake()
-    backup.replace(checkout.path / OPTIMIZERS)  # with its old time
-    assert checkout.stale() == AFTER_TRAIN | AFTER_CHECK
-    checkout.snakemake()
-    assert checkout.stale() == set()
+@pytest.mark.slow
+def test_a_rule_that_is_edited_and_put_back_makes_stale_and_fresh_again(twins):
+    backup = twins.path / "backup"
+    shutil.copy2(twins.path / OPTIMIZERS, backup)
+    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(twins)
+    assert twins.stale() == AFTER_TRAIN | AFTER_CHECK
+    twins.snakemake()
+    backup.replace(twins.path / OPTIMIZERS)  # with its old time
+    assert twins.stale() == AFTER_TRAIN | AFTER_CHECK
+    twins.snakemake()
+    assert twins.stale() == set()
 
 
-def test_what_a_rule_that_was_edited_while_it_ran_has_trained_is_stale(checkout):
-    checkout.edit_config(lambda c: c["training"].update(epochs=3))
-    run = checkout.start()
+@pytest.mark.slow
+def test_what_a_rule_that_was_edited_while_it_ran_has_trained_is_stale(twins):
+    twins.edit_config(lambda c: c["training"].update(epochs=3))
+    run = twins.start()
     for line in run.stderr:
         if line.startswith("rule train:"):
             break
-    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(checkout)
+    replace(OPTIMIZERS, "v, alpha=-lr)", "v, alpha=-2 * lr)")(twins)
     assert run.communicate() and run.returncode == 0
-    assert checkout.stale() == AFTER_TRAIN | AFTER_CHECK
+    assert twins.stale() == AFTER_TRAIN | AFTER_CHECK
 
 
 @pytest.mark.parametrize("command", [["--dry-run"], ["--summary"], ["--lint"]], ids=str)
-def test_looking_changes_nothing(command, checkout):
-    flip(f"{RUN}/training.csv")(checkout)
+def test_looking_changes_nothing(command, twins):
+    flip(f"{RUN}/training.csv")(twins)
 
     def files():
-        paths = [path for path in sorted(checkout.path.rglob("*")) if path.is_file()]
+        paths = [path for path in sorted(twins.path.rglob("*")) if path.is_file()]
         ours = [path for path in paths if ".snakemake" not in path.parts and "__pycache__" not in path.parts]
         return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in ours}
 
     before = files()
-    checkout.snakemake(*command, check=False)
+    twins.snakemake(*command, check=False)
     assert files() == before
 
 
 @pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "parameters.safetensors", "run.json"])
-def test_an_edited_result_is_never_reported(name, checkout):
-    page = checkout.path / "results/report.html"
+def test_an_edited_result_is_never_reported(name, twins):
+    page = twins.path / "results/report.html"
     before = page.read_bytes()
-    file = checkout.path / RUN / name
+    file = twins.path / RUN / name
     content = file.read_bytes()
     file.write_bytes(b"my own notes" if name == "run.json" else content + content[-1:])
-    run = checkout.snakemake(check=False)
+    run = twins.snakemake(check=False)
     assert run.returncode
     assert f"{RUN}/{name} is not what `train` wrote: delete it and run again" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
     assert page.read_bytes() == before
     file.unlink()
-    checkout.snakemake()
+    twins.snakemake()
     if name != "run.json":  # which has the seconds
         assert file.read_bytes() == content
-    assert checkout.stale() == set()
+    assert twins.stale() == set()

@@ -3,14 +3,14 @@
 import json
 import math
 import re
-import shutil
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import LAB, REPOSITORY, Checkout, step
+from cases import STACKS
+from checkouts import LAB, REPOSITORY, Checkout, step
 from descent import sweep
 from descent.config import check, experiment_schema
 from descent.experiment import gpu_jobs
@@ -21,8 +21,8 @@ from descent.settings import name_of
 from descent.steps.choose import describe_trial
 from descent.steps.plot_sweep import heat_map
 from descent.steps.rank import rank
+from pages import Page, check_numbers
 from safetensors.torch import load_file, save_file
-from test_page import Page, check_numbers
 
 DEFAULT = yaml.safe_load(LAB.read_text())
 GRIDS = DEFAULT["sweep"]["optimizers"]
@@ -31,17 +31,18 @@ TRIALS |= {"adam_lr=0.001", "adam_lr=0.01"}
 TABLES = {"choose", "rank", "plot_sweep", "report_sweep"}
 
 
-@pytest.fixture(scope="module")
-def swept(finished, tmp_path_factory) -> Checkout:
+@pytest.fixture(scope="session")
+def swept(once, finished) -> Checkout:
     """The finished checkout, with its sweep: SGD with two momenta and three learning rates, one too high, and Adam."""
-    checkout = Checkout(shutil.copytree(finished.path, tmp_path_factory.mktemp("swept") / "copy"))
-    checkout.snakemake("sweep")
-    return checkout
+    return Checkout(
+        once("swept", lambda path: finished.copy(path / "copy").snakemake("sweep", "--cores", "2")) / "copy"
+    )
 
 
 @pytest.fixture
-def checkout(swept, tmp_path) -> Checkout:
-    return Checkout(shutil.copytree(swept.path, tmp_path / "copy"))
+def swept_checkout(swept, tmp_path) -> Checkout:
+    """A copy of it, to edit."""
+    return swept.copy(tmp_path / "copy")
 
 
 def train(trials, network="exercise", stage="trials") -> set[str]:
@@ -112,28 +113,6 @@ def test_optimizers_rank_by_their_means_and_tie_where_seeds_and_images_do_not_te
 
 def test_a_target_is_reached_in_the_first_epoch_with_that_accuracy():
     assert first_epochs({0: [0.8, 0.95, 0.9], 1: [0.1, 0.1, 0.1]}, 0.9) == [2, math.inf]
-
-
-STACKS = {
-    "sgd": [
-        {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0},
-        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
-        {"lr": 0.2, "momentum": 0.5, "weight_decay": 0.001},
-    ],
-    "adagrad": [{"lr": 0.01, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-6}],
-    "rmsprop": [
-        {"lr": 0.001, "alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
-        {"lr": 0.01, "alpha": 0.99, "eps": 1e-4, "momentum": 0.5},
-    ],
-    "adam": [
-        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
-        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.01},
-    ],
-    "adamw": [
-        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
-        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.5},
-    ],
-}
 
 
 def train_stack(swept, folder, optimizer, settings, *words) -> list[Run]:
@@ -233,15 +212,19 @@ def test_the_page_answers_first_and_every_number_on_it_stands_in_a_file(swept):
         assert (swept.path / f"results/sweep/{figure}.png").exists()
 
 
-def test_other_test_labels_change_no_choice(checkout):
-    file = checkout.path / "resources/mnist.safetensors"
+@pytest.mark.slow
+def test_other_test_labels_change_no_choice(swept_checkout):
+    file = swept_checkout.path / "resources/mnist.safetensors"
     mnist = load_file(file)
     mnist["test_labels"] = mnist["test_labels"].flip(0)
     save_file(mnist, file)
-    before = [(checkout.path / f"results/sweep/{name}").read_bytes() for name in ("trials.csv", "choices.json")]
-    run = checkout.snakemake("results/sweep/choices.json")
-    assert train(TRIALS) <= checkout.jobs(run.stderr)
-    assert before == [(checkout.path / f"results/sweep/{name}").read_bytes() for name in ("trials.csv", "choices.json")]
+    tables = [swept_checkout.path / f"results/sweep/{name}" for name in ("trials.csv", "choices.json")]
+    before = [file.read_bytes() for file in tables]
+    run = swept_checkout.snakemake("results/sweep/choices.json")
+    assert train(TRIALS) <= swept_checkout.jobs(run.stderr)
+    assert before == [
+        (swept_checkout.path / f"results/sweep/{name}").read_bytes() for name in ("trials.csv", "choices.json")
+    ]
 
 
 def test_trials_do_not_even_read_the_test_set(swept, tmp_path):
@@ -285,19 +268,19 @@ ROWS = {
 
 
 @pytest.mark.parametrize("row", ROWS)
-def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, checkout):
+def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, swept_checkout):
     edit, expected = ROWS[row]
-    checkout.edit_config(edit)
-    assert stale(checkout) == expected
+    swept_checkout.edit_config(edit)
+    assert stale(swept_checkout) == expected
     if row != "rename the network":
-        assert checkout.stale() == set(), "the default run ignores the sweep"
+        assert swept_checkout.stale() == set(), "the default run ignores the sweep"
 
 
-def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(checkout):
-    checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
-    choices = json.loads((checkout.path / "results/sweep/choices.json").read_text())
+def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(swept_checkout):
+    swept_checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
+    choices = json.loads((swept_checkout.path / "results/sweep/choices.json").read_text())
     settings = {*choices.values(), "adam_lr=0.001", "sgd_lr=0.001_momentum=0"}
-    assert stale(checkout) == train(settings, stage="final") | TABLES - {"choose"}
+    assert stale(swept_checkout) == train(settings, stage="final") | TABLES - {"choose"}
 
 
 def blocks(language: str) -> list[str]:
@@ -305,40 +288,40 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
-def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(checkout):
+def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_checkout):
     (rule, entry), (line,) = blocks("python"), blocks("yaml")
-    file = checkout.path / "workflow/descent/optimizers.py"
+    file = swept_checkout.path / "workflow/descent/optimizers.py"
     text = file.read_text(encoding="utf-8").replace("class Optimizer(", f"{rule}\n\nclass Optimizer(")
     file.write_text(text.replace("OPTIMIZERS = {\n", f"OPTIMIZERS = {{\n{entry}"), encoding="utf-8")
-    assert checkout.stale() == {"check_rules", "compare_twins", "report"}, "trainings with other optimizers stay"
+    assert swept_checkout.stale() == {"check_rules", "compare_twins", "report"}, "trainings with other optimizers stay"
     grid = yaml.safe_load(line)["lion"]
-    checkout.edit_config(lambda config: config["sweep"]["optimizers"].update(lion=grid | {"lr": [0.0001, 0.001]}))
-    ran = checkout.jobs(checkout.snakemake("sweep").stderr)
+    swept_checkout.edit_config(lambda config: config["sweep"]["optimizers"].update(lion=grid | {"lr": [0.0001, 0.001]}))
+    ran = swept_checkout.jobs(swept_checkout.snakemake("sweep").stderr)
     trials = ["lion_lr=0.0001", "lion_lr=0.001"]
     final = train(trials, stage="final")
     assert ran - final - {"sweep"} == train(trials) | TABLES, "nor do the other final runs train again"
     assert ran & final
-    ranking = table(checkout, "ranking").set_index("optimizer")
+    ranking = table(swept_checkout, "ranking").set_index("optimizer")
     assert ranking.loc["lion", "test_accuracy_mean"] > 0.3
-    assert stale(checkout) == set()
+    assert stale(swept_checkout) == set()
 
 
-def test_a_stack_is_one_job_on_a_gpu(checkout):
-    checkout.edit_config(lambda config: config.update(device="cuda"))
-    run = checkout.snakemake("sweep", "--dry-run", "--printshellcmds")
-    assert {"train_stack_0", "train_stack_1"} <= checkout.jobs(run.stdout)
-    assert not {job for job in checkout.jobs(run.stdout) if job.startswith("train sweep/exercise/trials")}
+def test_a_stack_is_one_job_on_a_gpu(swept_checkout):
+    swept_checkout.edit_config(lambda config: config.update(device="cuda"))
+    run = swept_checkout.snakemake("sweep", "--dry-run", "--printshellcmds")
+    assert {"train_stack_0", "train_stack_1"} <= swept_checkout.jobs(run.stdout)
+    assert not {job for job in swept_checkout.jobs(run.stdout) if job.startswith("train sweep/exercise/trials")}
     (command,) = re.findall(r"descent\.steps\.train .*--optimizer sgd .*", run.stdout)
     assert command.count("--hyperparameters") == 6
 
 
-def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(checkout):
-    checkout.edit_config(lambda config: config["sweep"]["optimizers"]["sgd"].update(lr=[1000], momentum=[0, 0.9]))
-    checkout.snakemake("sweep")
-    ranking = table(checkout, "ranking").set_index("optimizer")
+def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_checkout):
+    swept_checkout.edit_config(lambda config: config["sweep"]["optimizers"]["sgd"].update(lr=[1000], momentum=[0, 0.9]))
+    swept_checkout.snakemake("sweep")
+    ranking = table(swept_checkout, "ranking").set_index("optimizer")
     assert math.isnan(ranking.loc["sgd", "group"])
-    page = Page((checkout.path / "results/sweep.html").read_text(encoding="utf-8"))
-    check_numbers(page, checkout.path / "results", at_least=30)
+    page = Page((swept_checkout.path / "results/sweep.html").read_text(encoding="utf-8"))
+    check_numbers(page, swept_checkout.path / "results", at_least=30)
     assert "none: every trial lost a seed" in page.text
 
 
@@ -382,10 +365,10 @@ def test_a_wrong_sweep_is_named_in_one_line(path, value, message):
         check(config, experiment_schema())
 
 
-def test_seeds_that_the_sweep_uses_too_are_refused_when_it_is_asked_for(checkout):
-    checkout.edit_config(lambda config: config.update(seeds=[0, 2003]))
-    assert "train exercise custom_sgd" in checkout.stale()
-    run = checkout.snakemake("sweep", "--dry-run", check=False)
+def test_seeds_that_the_sweep_uses_too_are_refused_when_it_is_asked_for(swept_checkout):
+    swept_checkout.edit_config(lambda config: config.update(seeds=[0, 2003]))
+    assert "train exercise custom_sgd" in swept_checkout.stale()
+    run = swept_checkout.snakemake("sweep", "--dry-run", check=False)
     assert run.returncode
     assert "config.yaml: seeds: 2003 is a seed of the sweep's final runs too" in run.stderr
     assert "Traceback" not in run.stderr

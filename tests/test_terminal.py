@@ -14,36 +14,36 @@ import pytest
 PROFILE = "profiles/default"
 
 
-def test_a_run_ends_with_the_summary_and_the_page(checkout):
-    checkout.edit_config(lambda config: config["curves"].update(smoothing=4))
-    run = checkout.snakemake(profile=PROFILE)
+def test_a_run_ends_with_the_summary_and_the_page(twins):
+    twins.edit_config(lambda config: config["curves"].update(smoothing=4))
+    run = twins.snakemake(profile=PROFILE)
     assert "\x1b" not in run.stdout + run.stderr  # plain in a pipe
     *_, table, _, last = run.stdout.rstrip().split("\n")
-    assert last == f"The page to read: {checkout.path}/results/report.html"
-    assert table.startswith("| notebook | torch_momentum | 2 | ")
+    assert last == f"The page to read: {twins.path}/results/report.html"
+    assert table.startswith("| notebook | torch_sgd | 2 | ")
 
 
-def test_an_error_shows_the_steps_message(checkout):
-    checkout.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = checkout.snakemake(profile=PROFILE, check=False)
+def test_an_error_shows_the_steps_message(twins):
+    twins.edit_config(lambda config: config["training"].update(batch_size=5000))
+    run = twins.snakemake(profile=PROFILE, check=False)
     assert run.returncode
     assert "Traceback" not in run.stdout + run.stderr
     assert "config.yaml: training.batch_size: 5000 is more than" in run.stdout
     assert len(run.stderr.splitlines()) < 40
 
 
-def test_a_failing_steps_own_words_come_before_snakemakes(checkout):
-    checkout.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = run_in_shell(checkout, "snakemake 2>&1")
+def test_a_failing_steps_own_words_come_before_snakemakes(twins):
+    twins.edit_config(lambda config: config["training"].update(batch_size=5000))
+    run = run_in_shell(twins, "snakemake 2>&1")
     assert 0 < run.stdout.index(b"training.batch_size: 5000 is more than") < run.stdout.index(b"CalledProcessError")
 
 
 @pytest.fixture
-def replot(checkout):
+def replot(twins):
     """A checkout in which a run trains one curve and draws all plots again."""
-    checkout.edit_config(lambda config: config["curves"].update(smoothing=4))
-    shutil.rmtree(checkout.path / "results/exercise/custom_sgd")
-    return checkout
+    twins.edit_config(lambda config: config["curves"].update(smoothing=4))
+    shutil.rmtree(twins.path / "results/exercise/custom_sgd")
+    return twins
 
 
 def run_in_shell(checkout, command, **environment):
@@ -59,7 +59,7 @@ def test_any_locale_will_do(replot):
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = run_in_shell(replot, "snakemake", **ascii_only)
     assert run.returncode == 0, run.stderr
-    assert re.search(rb"\| notebook \| torch_momentum \| 2 \| \d+\.\d\d \+/- ", run.stdout)
+    assert re.search(rb"\| notebook \| torch_sgd \| 2 \| \d+\.\d\d \+/- ", run.stdout)
     assert replot.stale() == set()
 
 

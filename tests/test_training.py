@@ -2,7 +2,7 @@ import math
 
 import pytest
 import torch
-from conftest import step
+from checkouts import step
 from descent.evaluation import evaluate
 from descent.mnist import Split
 from descent.network import forward, initialize, stack

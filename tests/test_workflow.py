@@ -9,7 +9,7 @@ import subprocess
 import pandas as pd
 import pytest
 import torch
-from conftest import Checkout, check_out_small
+from cases import LEARNERS
 from safetensors.torch import load_file
 
 VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
@@ -111,29 +111,21 @@ def test_the_logs_running_means_are_the_labs(finished):
         assert float(told[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
 
 
+@pytest.mark.slow
 def test_in_float64_every_optimizer_agrees_with_its_torch_twin(small_checkout):
-    recipes = {
-        "nesterov": {"optimizer": "sgd", "lr": 0.05, "momentum": 0.9, "nesterov": True},
-        "decayed": {"optimizer": "sgd", "lr": 0.1, "weight_decay": 0.001},
-        "adagrad": {"optimizer": "adagrad", "lr": 0.01},
-        "rmsprop": {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5},
-        "adam": {"optimizer": "adam", "lr": 0.001, "betas": [0.8, 0.99]},
-        "adamw": {"optimizer": "adamw", "lr": 0.001, "weight_decay": 0.1},
-    }
-
     def edit(config: dict) -> None:
         config["training"]["dtype"] = "float64"
         config["networks"] = {"exercise": [8, 8]}
         config["variants"] = {
             f"{implementation}_{name}": {"implementation": implementation} | recipe
-            for name, recipe in recipes.items()
+            for name, recipe in LEARNERS.items()
             for implementation in ("custom", "torch")
         }
 
     small_checkout.edit_config(edit)
     small_checkout.snakemake("--cores", "2", "results/twins.csv", "results/summary.csv")
     twins = pd.read_csv(small_checkout.path / "results/twins.csv")
-    assert set(twins["custom"]) == {f"custom_{name}" for name in recipes}
+    assert set(twins["custom"]) == {f"custom_{name}" for name in LEARNERS}
     assert (twins["max_loss_difference"] <= 1e-9).all()
     assert (twins["max_parameter_difference"] <= 1e-9).all()
     assert (pd.read_csv(small_checkout.path / "results/summary.csv")["test_accuracy_mean"] > 0.5).all()
@@ -162,9 +154,9 @@ def test_a_new_optimizer_is_its_rule_an_entry_and_a_line_of_the_config(small_che
         assert message in small_checkout.snakemake(check=False).stderr
 
 
-def test_a_run_leaves_git_status_clean(finished):
+def test_a_run_leaves_git_status_clean(checkout):
     def git(*words):
-        return subprocess.check_output(["git", *words], cwd=finished.path, text=True)
+        return subprocess.check_output(["git", *words], cwd=checkout.path, text=True)
 
     git("init", "--quiet")
     ignored = set(git("ls-files", "--others", "--ignored", "--exclude-standard").splitlines())
@@ -175,12 +167,12 @@ def test_a_run_leaves_git_status_clean(finished):
     assert not {name for name in seen if name.startswith(("resources", ".snakemake/"))}
 
 
-def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tmp_path, small_mnist):
-    again = check_out_small(tmp_path, small_mnist)
-    again.snakemake("--cores", "2", "--resources", "gpu=2")
+@pytest.mark.slow
+def test_another_run_on_one_core_gives_the_same_bytes_in_every_csv(finished, small_checkout):
+    small_checkout.snakemake("--cores", "1")
     first, second = (
         {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in results(run, "*.csv").items()}
-        for run in (finished, again)
+        for run in (finished, small_checkout)
     )
     assert "results/exercise/custom_sgd/training.csv" in first
     assert first == second
@@ -189,17 +181,17 @@ def test_another_run_on_two_cores_gives_the_same_bytes_in_every_csv(finished, tm
 def test_other_vector_instructions_change_the_losses_by_rounding_alone(finished, tmp_path):
     losses = []
     for capability in ("default", "avx2"):
-        copy = Checkout(shutil.copytree(finished.path, tmp_path / capability))
+        copy = finished.copy(tmp_path / capability)
         shutil.rmtree(copy.path / "results/exercise/custom_momentum")
         copy.snakemake("results/exercise/custom_momentum/training.csv", ATEN_CPU_CAPABILITY=capability)
         losses.append(pd.read_csv(copy.path / "results/exercise/custom_momentum/training.csv")["loss"])
     assert (losses[0] - losses[1]).abs().max() < 1e-5
 
 
-def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(tmp_path, small_mnist):
+def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(finished, tmp_path):
     runs = []
     for seeds in ([1], [0, 1]):
-        run = check_out_small(tmp_path / str(len(seeds)), small_mnist)
+        run = finished.copy(tmp_path / str(len(seeds)))
 
         def edit(config: dict, seeds: list[int] = seeds) -> None:
             config["seeds"] = seeds
@@ -216,8 +208,8 @@ def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(tmp_path, s
         torch.testing.assert_close(alone[name][0], together[name][1], rtol=0, atol=1e-10)
 
 
-def test_a_minibatch_larger_than_the_data_is_told(small_checkout):
-    small_checkout.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = small_checkout.snakemake(check=False)
+def test_a_minibatch_larger_than_the_data_is_told(checkout):
+    checkout.edit_config(lambda config: config["training"].update(batch_size=5000))
+    run = checkout.snakemake(check=False)
     assert run.returncode
     assert "config.yaml: training.batch_size: 5000 is more than the 1000 training images" in run.stdout + run.stderr
