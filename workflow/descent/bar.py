@@ -17,7 +17,7 @@ def start(progress: Callable[[], float]) -> None:
     The terminal scrolls only the lines above (DECSTBM), so every line that the steps print stays in its scrollback.
     Each change is one write that leaves the cursor where it was.
     """
-    if not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb"):
+    if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb"):
         return
     began, size = time.monotonic(), (0, 0)
     ended = threading.Event()
@@ -44,8 +44,8 @@ def start(progress: Callable[[], float]) -> None:
     def stop() -> None:
         ended.set()
         thread.join()
-        if size != (0, 0):
-            write(f"\x1b7\x1b[r\x1b[{size[1]};1H\x1b[2K\x1b8")
+        with suppress(OSError):
+            write(f"\x1b7\x1b[r\x1b[{size[1]};1H\x1b[2K\x1b8" if size[1] else "")
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
