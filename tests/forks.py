@@ -1,5 +1,6 @@
 """Processes that start fast: one has made the imports that take seconds, and is forked for every command."""
 
+import atexit
 import functools
 import json
 import os
@@ -34,7 +35,7 @@ def server(imports: tuple[str, ...], pythonpath: str | None) -> subprocess.Popen
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if pythonpath:
         environment["PYTHONPATH"] = pythonpath
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", SERVER, *imports],
         env=environment,
         stdin=subprocess.PIPE,
@@ -42,6 +43,8 @@ def server(imports: tuple[str, ...], pythonpath: str | None) -> subprocess.Popen
         text=True,
         start_new_session=True,
     )
+    atexit.register(process.communicate)  # which ends it
+    return process
 
 
 def run(

@@ -95,6 +95,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstart
     assert csv_bytes(unstarted) == csv_bytes(finished_twins)
 
 
+@pytest.mark.slow
 def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished_twins, unstarted):
     first = unstarted.start()
     wait_until(lambda: steps_in(unstarted.path, "initialize"))
@@ -136,11 +137,12 @@ def fill(disk, leave):
 @pytest.mark.parametrize(
     ("disk", "missing", "leave", "message"),
     [
-        (
+        pytest.param(
             "resources",
             "resources/mnist.safetensors",
             64 << 10,
             "resources/mnist.safetensors cannot be written: No space",
+            marks=pytest.mark.slow,
         ),
         (
             "results",

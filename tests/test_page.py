@@ -43,6 +43,7 @@ def test_the_page_tells_its_story_in_order(page):
     assert page.text.count("are the same to the bit") == 4
 
 
+@pytest.mark.slow
 def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     optimizers = checkout.path / "workflow/descent/optimizers.py"
     text = optimizers.read_text()

@@ -334,7 +334,16 @@ def test_looking_changes_nothing(command, twins):
     assert files() == before
 
 
-@pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "parameters.safetensors", "run.json"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "training.csv",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("evaluation.csv", "parameters.safetensors", "run.json")
+        ),
+    ],
+)
 def test_an_edited_result_is_never_reported(name, twins):
     page = twins.path / "results/report.html"
     before = page.read_bytes()
