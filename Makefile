@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run check test lint formatting linting benchmark calibration docs lock clean help
+.PHONY: run check test coverage lint formatting linting benchmark calibration docs lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
@@ -14,6 +14,9 @@ check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in
 test: $(INSTALLED)  ## set everything up in .venv, then run the tests; with SLOW=1 the slow ones too
 	$(VENV)/bin/python -m pytest $(if $(SLOW),,-m "not slow")
 	$(if $(SLOW),,@echo "The slow tests were left out: make test SLOW=1 runs them too.")
+
+coverage: $(INSTALLED)  ## run all tests, and list the lines of the package that none of them runs
+	$(VENV)/bin/python -m pytest --cov
 
 lint: formatting linting  ## run all linters
 
