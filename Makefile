@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run check test lint benchmark calibration docs lock clean help
+.PHONY: run check test coverage lint formatting linting benchmark calibration docs lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
@@ -15,11 +15,19 @@ test: $(INSTALLED)  ## set everything up in .venv, then run the tests; with SLOW
 	$(VENV)/bin/python -m pytest $(if $(SLOW),,-m "not slow")
 	$(if $(SLOW),,@echo "The slow tests were left out: make test SLOW=1 runs them too.")
 
-lint: $(INSTALLED)  ## check style: ruff, snakefmt, snakemake --lint
-	$(VENV)/bin/ruff check
+coverage: $(INSTALLED)  ## run all tests, and list the lines of the package that none of them runs
+	$(VENV)/bin/python -m pytest --cov
+
+lint: formatting linting  ## run all linters
+
+formatting: $(INSTALLED)  ## check the formatting alone: ruff format, snakefmt
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/snakefmt --check Snakefile workflow
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" python tests/lint_snakemake.py
+
+linting: $(INSTALLED)  ## check the code alone: ruff, mypy, snakemake --lint
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/python tests/lint_snakemake.py
 
 benchmark: $(INSTALLED) resources/mnist.safetensors  ## measure the training beside its peers on this machine: half an hour
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock

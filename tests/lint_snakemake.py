@@ -10,7 +10,7 @@ import sys
 
 DOES_NOT_APPLY = "Specify a conda environment or container for each rule."
 
-output = subprocess.run(["snakemake", "--lint"], capture_output=True, text=True).stderr
+output = subprocess.run([sys.executable, "-m", "snakemake", "--lint"], capture_output=True, text=True).stderr
 if not re.search(r"^(Lints for|Congratulations)", output, re.MULTILINE):
     sys.exit(f"snakemake --lint did not run:\n{output}")
 lints = [line for line in re.findall(r"^ +\* (.*?):?$", output, re.MULTILINE) if line != DOES_NOT_APPLY]

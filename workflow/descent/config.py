@@ -85,7 +85,8 @@ def load(text: bytes) -> dict:
         raise ValueError("is not a text in UTF-8") from None
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
-        line, problem = missing_colon(text, where.line, error.problem) or (where.line, error.problem or error.context)
+        line, problem = where.line if where else 0, error.problem or error.context
+        line, problem = missing_colon(text, line, problem) or (line, problem)
         raise ValueError(f"line {line + 1}: {problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
@@ -166,7 +167,7 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
     """The same for what the schema cannot say of a sweep: its trials and default settings would be variants."""
-    seen = {}
+    seen: dict[str, grid.Variant] = {}
     for name, its in sweep["optimizers"].items():
         path, default = f"sweep.optimizers.{name}", grid.default(its)
         for hyperparameter, value in default.items():

@@ -36,7 +36,7 @@ def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Ten
     mean over images, which the lab's loader with ``drop_last`` misses by its last 16 images.
     """
     seeds = len(parameters["W0"])
-    loss = correct = 0
+    loss, correct = split.images.new_zeros(2, seeds)
     for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size)):
         logits = forward(parameters, images)
         labels = labels.expand(seeds, -1)

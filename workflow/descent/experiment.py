@@ -53,11 +53,13 @@ def variant_options(*variants: Mapping[str, Any]) -> str:
 
 def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
     """The pairs of variants that differ in ``implementation`` alone: (custom, torch)."""
+    pairs = (
+        sorted(pair, key=lambda variant: variants[variant]["implementation"]) for pair in combinations(variants, 2)
+    )
     return [
-        tuple(sorted(pair, key=lambda variant: variants[variant]["implementation"]))
-        for pair in combinations(variants, 2)
-        if {**variants[pair[0]], "implementation": None} == {**variants[pair[1]], "implementation": None}
-        and variants[pair[0]]["implementation"] != variants[pair[1]]["implementation"]
+        (custom, torch)
+        for custom, torch in pairs
+        if variants[custom] != variants[torch] == {**variants[custom], "implementation": "torch"}
     ]
 
 
@@ -109,7 +111,7 @@ def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
 def training_options(config: Mapping[str, Any], stack: str, device: str) -> str:
     """The options by which `train` learns how all variants of a stack are trained and evaluated."""
     training = {key: value for key, value in config["training"].items() if key != "tensorboard"}
-    sweep = config.get("sweep")
+    sweep = config.get("sweep", {})
     if stack in calibration.STACKS:
         training = dict(calibration.TRAINING)
     if stack.endswith("/trials"):
@@ -123,4 +125,4 @@ def gpu_jobs(config: Mapping[str, Any]) -> list[list[str]]:
     """The trials that one job trains on a GPU, for each job."""
     sweep = config.get("sweep")
     hidden = config["networks"].get(sweep["network"]) if sweep else None
-    return grid.jobs(sweep, hidden) if hidden else []
+    return grid.jobs(sweep, hidden) if sweep and hidden else []

@@ -34,7 +34,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
             unfinished.unlink(missing_ok=True)
 
 
-def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Sequence]) -> None:
+def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Iterable]) -> None:
     """Write rows as CSV. A step that writes with this needs no pandas, which takes long to import."""
     with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

@@ -171,6 +171,16 @@ def defaults(optimizer: str) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+def torch_class(optimizer: str) -> type:
+    """The class of ``torch.optim`` that an optimizer is compared with; ValueError if it has none."""
+    import torch
+
+    name = OPTIMIZERS[optimizer].torch
+    if name is None:
+        raise ValueError(f"torch.optim has no class for {optimizer}")
+    return getattr(torch.optim, name)
+
+
 def make_step(
     implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: Any
 ) -> Callable[[], None]:
@@ -181,9 +191,7 @@ def make_step(
     if implementation == "custom":
         return make_stacked_step(optimizer, parameters, [hyperparameters])
 
-    import torch
-
-    torch_optimizer = getattr(torch.optim, OPTIMIZERS[optimizer].torch)(parameters, **hyperparameters)
+    torch_optimizer = torch_class(optimizer)(parameters, **hyperparameters)
 
     def step() -> None:
         torch_optimizer.step()
@@ -203,7 +211,7 @@ def make_stacked_step(
 
     rule = OPTIMIZERS[optimizer].rule
     parameters = list(parameters)
-    states = [[{} for _ in settings] for _ in parameters]
+    states: list[list[State]] = [[{} for _ in settings] for _ in parameters]
 
     def parts(stack: Tensor) -> Iterable[Tensor]:
         return stack.chunk(len(settings)) if len(settings) > 1 else [stack]
@@ -211,6 +219,7 @@ def make_stacked_step(
     @torch.no_grad()
     def step() -> None:
         for w, its_states in zip(parameters, states):
+            assert w.grad is not None
             for part, g, state, hyperparameters in zip(parts(w), parts(w.grad), its_states, settings):
                 rule(part, g, state, **hyperparameters)
             w.grad = None

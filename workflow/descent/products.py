@@ -6,6 +6,7 @@ these have it (Zen 4 and 5), oneDNN's products are up to twice as fast; where th
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -20,12 +21,12 @@ class Product(torch.autograd.Function):
     """The same by oneDNN where it can, with the derivative that PyTorch's operator for it lacks."""
 
     @staticmethod
-    def forward(ctx, a: Tensor, b: Tensor) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
         return multiply(a, b)
 
     @staticmethod
-    def backward(ctx, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
         """∂L/∂a = g bᵀ and ∂L/∂b = aᵀ g, where g [m, n] is ∂L/∂(a b)."""
         a, b = ctx.saved_tensors
         wants_a, wants_b = ctx.needs_input_grad

@@ -22,7 +22,8 @@ def prepare(device: torch.device, threads: int) -> None:
         raise SystemExit("config.yaml: device: PyTorch finds no GPU for 'cuda' here; 'cpu' would use the CPU")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # it would cost operations; all is written here
+    # It would cost operations; all is written here. PyTorch makes this attribute at run time, so its types lack it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def device_name(device: torch.device) -> str:

@@ -43,8 +43,8 @@ def run_features(run: Run) -> pd.DataFrame:
     """The features of a run, one row per seed; infinite for a seed that diverged."""
     epochs = run.training.groupby(["seed", "epoch"])["loss"].mean().unstack()  # each epoch has as many minibatches
     running = epochs.cumsum(axis=1) / np.arange(1, EDGES[-1] + 1)
-    last = run.evaluation[run.evaluation["epoch"] == EDGES[-1] - 1]
-    table = pd.DataFrame(features(running.to_numpy(), last.set_index("seed")["loss"][epochs.index]), epochs.index)
+    last = run.evaluation[run.evaluation["epoch"] == EDGES[-1] - 1].set_index("seed")["loss"][epochs.index]
+    table = pd.DataFrame(features(running.to_numpy(), last.to_numpy()), epochs.index)
     table.columns = FEATURES
     table.loc[list(run.diverged)] = math.inf
     return table

@@ -132,17 +132,13 @@ def by_rule(optimizer: str, hyperparameters: dict[str, Any], parameters: list[Te
 
 def by_torch(optimizer: str, hyperparameters: dict[str, Any], parameters: list[Tensor]) -> Step:
     """The step by the class of ``torch.optim``."""
-    torch_optimizer = torch_class(optimizer)(parameters, **hyperparameters)
+    torch_optimizer = optimizers.torch_class(optimizer)(parameters, **hyperparameters)
 
     def step() -> None:
         torch_optimizer.step()
         torch_optimizer.zero_grad()
 
     return step, torch_optimizer.param_groups[0]
-
-
-def torch_class(optimizer: str) -> type:
-    return getattr(torch.optim, optimizers.OPTIMIZERS[optimizer].torch)
 
 
 def walk(make: Maker, problem: Problem) -> Iterator[Tensor]:
@@ -175,7 +171,7 @@ def follow(formula: str, hyperparameters: dict[str, Any]) -> Tensor:
     code = compile("\n".join(lines(formula)), "formula", "exec")
     constants = {symbol: hyperparameters[name] for name, symbol in SYMBOLS.items() if name in hyperparameters}
     constants |= dict(zip(("β1", "β2"), hyperparameters.get("betas", ())))
-    names = {"w": PROBLEM.start, "v": 0.0, "m": 0.0, "s": 0.0, "total": 0.0}
+    names: dict[str, Any] = {"w": PROBLEM.start, "v": 0.0, "m": 0.0, "s": 0.0, "total": 0.0}
     walked = [PROBLEM.start]
     for t, gradient in enumerate(PROBLEM.gradients, 1):
         if t == HALFWAY:
@@ -221,8 +217,9 @@ def first_difference(ours: Tensor, theirs: Tensor, shapes: list[tuple[int, ...]]
 
 def proved_mistake(optimizer: str, hyperparameters: dict[str, Any], ours: Tensor, right: Tensor) -> str:
     """The mistake whose formula a rule follows; empty if there is none, or more than one."""
-    defaults = {name: p.default for name, p in inspect.signature(torch_class(optimizer)).parameters.items()}
-    formula = FORMULAS.get(optimizers.OPTIMIZERS[optimizer].torch, "")
+    torch_class = optimizers.torch_class(optimizer)
+    defaults = {name: p.default for name, p in inspect.signature(torch_class).parameters.items()}
+    formula = FORMULAS.get(torch_class.__name__, "")
     proved = []
     for name, changes in MISTAKES:
         if any(part not in formula for part in changes):

@@ -16,7 +16,8 @@ def sources(module: str) -> list[Path]:
     """The files of the package that run when ``module`` does: its own, and those of all that it imports; sorted."""
     finder = ModuleFinder(path=[str(PACKAGE.parent)])
     finder.import_hook(module)
-    return sorted(Path(found.__file__) for found in finder.modules.values() if found.__file__)
+    files = (getattr(found, "__file__", None) for found in finder.modules.values())
+    return sorted(Path(file) for file in files if file)
 
 
 def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
@@ -40,19 +41,23 @@ def of_optimizer(text: str, optimizer: str) -> str:
     (table,) = (
         node.value
         for node in tree.body
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "OPTIMIZERS"
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and node.targets[0].id == "OPTIMIZERS"
+        and isinstance(node.value, ast.Dict)
     )
 
     def called(node: ast.AST, seen: set[str]) -> set[str]:
         names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)} & functions.keys() - seen
         return names.union(*(called(functions[name], seen | names) for name in names))
 
-    entries = list(zip(table.keys, table.values))
+    entries = [(key, value) for key, value in zip(table.keys, table.values) if isinstance(key, ast.Constant)]
     others = [(key, value) for key, value in entries if key.value != optimizer]
     own = set().union(*(called(value, set()) for key, value in entries if key.value == optimizer))
     foreign = set().union(*(called(value, set()) for _, value in others)) - own
     parts = [(key.lineno, value.end_lineno) for key, value in others]
-    for node in map(functions.get, foreign):
+    for node in (functions[name] for name in foreign):
         parts.append((min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno))
-    left_out = {line for first, last in parts for line in range(first, last + 1)}
-    return "\n".join(line for i, line in enumerate(text.splitlines(), 1) if line.strip() and i not in left_out)
+    numbered = list(enumerate(text.splitlines()))
+    left_out = {i for first, last in parts for i, _ in numbered[first - 1 : last]}
+    return "\n".join(line for i, line in numbered if line.strip() and i not in left_out)

@@ -1,9 +1,9 @@
 """Mean and spread of a figure over seeds, and whether a difference is real."""
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 LEAST_SEEDS = 4  # of fewer there is no interval: Student's t is 12.7 for two and 4.3 for three
@@ -14,9 +14,7 @@ def t_quantile(degrees: float | np.ndarray) -> float | np.ndarray:
     return stdtrit(degrees, 0.975)
 
 
-def describe(
-    name: str, values: Sequence[float], bounds: tuple[float, float] = (-math.inf, math.inf)
-) -> dict[str, float]:
+def describe(name: str, values: ArrayLike, bounds: tuple[float, float] = (-math.inf, math.inf)) -> dict[str, float]:
     """Mean, standard deviation, and 95 % interval of the mean, as ``{name}_mean``, ``_std``, ``_low``, ``_high``.
 
     The standard deviation is that of a sample (n − 1); the interval is Student's, mean ± t std / √n, as far as it lies
@@ -30,7 +28,7 @@ def describe(
     return {f"{name}_mean": mean, f"{name}_std": std, f"{name}_low": low, f"{name}_high": high}
 
 
-def prediction_interval(values: Sequence[float]) -> tuple[float, float]:
+def prediction_interval(values: ArrayLike) -> tuple[float, float]:
     """The interval that holds one more value with a probability of 95 %: mean ± t std √(1 + 1/n).
 
     This is exact for independent values from one normal distribution. NaN for one value.
@@ -70,7 +68,7 @@ def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
     return mean - half, mean + half, p
 
 
-def holm(p: Sequence[float]) -> np.ndarray:
+def holm(p: ArrayLike) -> np.ndarray:
     """Holm's adjusted p-values ("A simple sequentially rejective multiple test procedure", 1979); NaN counts for none.
 
     Where all with an adjusted p below 0.05 are called real, one or more wrongly so has a probability of at most 5 %.

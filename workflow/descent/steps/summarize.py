@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 from itertools import combinations
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,7 +78,7 @@ def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
 
     Variants that are the same to the bit, as twins may be, count once, by the first one's name.
     """
-    once = {}
+    once: dict[tuple[str, ...], Final] = {}
     for final in finals:
         once.setdefault((final.network, *final.checksums.values()), final)
     return [
@@ -94,8 +94,8 @@ def describe_difference(one: Final, other: Final) -> dict:
     Variants of a network start alike and see the same minibatches, seed by seed, so what the seed brings to both drops
     out. The interval ``_low`` to ``_high`` is for new seeds on these test images; that ``_new_images`` for others too.
     """
-    row = {"network": one.network, "variant": one.variant, "other_network": other.network, "other": other.variant}
-    row |= {"seeds": len(one.last)}
+    row: dict[str, Any] = {"network": one.network, "variant": one.variant}
+    row |= {"other_network": other.network, "other": other.variant, "seeds": len(one.last)}
     for metric in METRICS:
         row |= describe(f"test_{metric}_difference", one.last[metric] - other.last[metric])
     low, high, p = crossed_interval(one.correct - other.correct)

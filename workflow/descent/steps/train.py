@@ -198,8 +198,8 @@ def main() -> None:
             "parameters.safetensors": {name: stack[runs] for name, stack in parameters.items()},
             "predictions.safetensors": {"classes": classes[runs], "labels": labels},
         }
-        metrics = (Metrics(*(metric[:, runs] for metric in its)) for its in (training, evaluation))
-        write(folder, seeds, *metrics, tensors, record | {"hyperparameters": hyperparameters})
+        its_training, its_evaluation = (Metrics(*(metric[:, runs] for metric in its)) for its in (training, evaluation))
+        write(folder, seeds, its_training, its_evaluation, tensors, record | {"hyperparameters": hyperparameters})
 
 
 if __name__ == "__main__":
