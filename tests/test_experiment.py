@@ -55,6 +55,7 @@ def test_curves_are_drawn_from_every_variants_folder():
         " --figure results/net/custom_sgd+torch_sgd custom_sgd torch_sgd"
         " --figure results/net/custom_sgd/curves custom_sgd --figure results/net/torch_sgd/curves torch_sgd"
         " --run custom_sgd custom results/net/custom_sgd --run torch_sgd torch results/net/torch_sgd --smoothing 50"
+        " --test-figure results/net/test"
     )
 
 

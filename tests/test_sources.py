@@ -15,7 +15,7 @@ def test_every_module_of_the_package_serves_a_step_or_the_snakefile():
     served = {file for step in STEPS for file in sources(f"descent.steps.{step}")}
     served |= {
         file
-        for module in ("config", "devices", "experiment", "sources", "terminal")
+        for module in ("bar", "config", "devices", "experiment", "sources", "terminal")
         for file in sources(f"descent.{module}")
     }
     assert set(PACKAGE.rglob("*.py")) == served
