@@ -321,7 +321,7 @@ def test_only_the_sweep_needs_its_network(small_checkout):
 def test_variants_that_are_the_same_in_everything_are_warned_of(small_checkout):
     small_checkout.edit_config(lambda config: config["variants"].update(mine=config["variants"]["torch_sgd"]))
     run = small_checkout.snakemake("--dry-run")
-    assert "config.yaml: the variants torch_sgd and mine are the same in everything" in run.stderr
+    assert "config.yaml: the variants torch_sgd and mine have the same settings" in run.stderr
 
 
 def test_a_folder_that_is_not_there_is_reported_before_any_job(small_checkout):

@@ -370,5 +370,5 @@ def test_seeds_that_the_sweep_uses_too_are_refused_when_it_is_asked_for(swept_ch
     assert "train exercise custom_sgd" in swept_checkout.stale()
     run = swept_checkout.snakemake("sweep", "--dry-run", check=False)
     assert run.returncode
-    assert "config.yaml: seeds: 2003 is a seed of the sweep's final runs too" in run.stderr
+    assert "config.yaml: seeds: 2003 is also a seed of the sweep's final runs" in run.stderr
     assert "Traceback" not in run.stderr
