@@ -10,9 +10,7 @@ WORKFLOW = Path(str(workflow.current_basedir)).parent
 if not WORKFLOW.is_dir():
     sys.exit("Descent runs its steps from its own files: clone it, and name the clone's Snakefile.")
 if workflow.modifier.path_modifier.replace_prefix("results") != "results":
-    sys.exit(
-        "Descent writes into results/ and resources/ and allows no prefix: use --directory FOLDER instead."
-    )
+    sys.exit("Descent writes into results/ and resources/ and allows no prefix: use --directory FOLDER instead.")
 if os.pathsep in os.path.relpath(WORKFLOW):
     sys.exit(
         f"Descent is in {WORKFLOW}, and PYTHONPATH allows no colon: run it in its own folder, or rename the folder."
