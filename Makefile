@@ -5,13 +5,13 @@ INSTALLED := $(VENV)/installed
 .PHONY: run check test coverage lint formatting linting benchmark calibration docs lock clean help
 .DEFAULT_GOAL := run
 
-run: $(INSTALLED)  ## set everything up in .venv, then run what is stale of the workflow
+run: $(INSTALLED)  ## install everything into .venv, then run the workflow's stale steps
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
 
 check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in seconds and without data
 	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_rules
 
-test: $(INSTALLED)  ## set everything up in .venv, then run the tests; with SLOW=1 the slow ones too
+test: $(INSTALLED)  ## install everything into .venv, then run the tests; with SLOW=1 the slow ones too
 	$(VENV)/bin/python -m pytest $(if $(SLOW),,-m "not slow")
 	$(if $(SLOW),,@echo "The slow tests were left out: make test SLOW=1 runs them too.")
 
@@ -29,21 +29,21 @@ linting: $(INSTALLED)  ## check the code alone: ruff, mypy, snakemake --lint
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python tests/lint_snakemake.py
 
-benchmark: $(INSTALLED) resources/mnist.safetensors  ## measure the training beside its peers on this machine: half an hour
+benchmark: $(INSTALLED) resources/mnist.safetensors  ## compare the training's speed with its peers' on this machine: half an hour
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	$(VENV)/bin/python benchmarks/run.py
 
-calibration: $(INSTALLED)  ## train anew what the verdict on the sheet is judged by: a quarter of an hour
+calibration: $(INSTALLED)  ## repeat the trainings that calibrate the verdict on the sheet: a quarter of an hour
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1 -- calibration
 	cp results/calibration.csv workflow/resources/calibration.csv
 
-docs: $(INSTALLED)  ## put the results at hand, and the picture of the code, into the README and docs/
+docs: $(INSTALLED)  ## update the README and docs/ from the results and the code
 	$(VENV)/bin/python docs/remake.py
 
 resources/mnist.safetensors: | $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors
 
-# uv installs in a fraction of pip's time; pip fetches it as requirements.lock pins it.
+# uv installs in a fraction of pip's time; pip only installs uv, at the version in requirements.lock.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Descent needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
 	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download. Then a default run takes some 3 minutes on a CPU."
@@ -53,10 +53,10 @@ $(INSTALLED): requirements.lock
 	@$(VENV)/bin/uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
 	@touch $@
 
-lock: $(INSTALLED)  ## pin anew what pyproject.toml asks for, in requirements.lock
+lock: $(INSTALLED)  ## pin the newest versions that pyproject.toml allows, in requirements.lock
 	$(VENV)/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
-clean:  ## remove the results, and keep MNIST and .venv
+clean:  ## remove the results; keep MNIST and .venv
 	find results -mindepth 1 ! -name README.md -delete
 
 help:  ## list the targets

@@ -1,4 +1,4 @@
-# The workflow at a glance. What each rule does stands in workflow/rules, one file per stage.
+# The workflow at a glance. The rules are in workflow/rules, one file per stage.
 
 
 include: "workflow/rules/config.smk"
@@ -22,10 +22,10 @@ onstart:
 
 
 onerror:
-    atexit.register(print, "What is done is kept: the same command continues the run.", file=sys.stderr)
+    atexit.register(print, "Finished steps are kept: the same command continues the run.", file=sys.stderr)
 
 
-# Every result is asked for, so that each that is missing is made again.
+# All results are listed, so that any that is missing is made again.
 rule all:
     default_target: True
     input:

@@ -184,7 +184,7 @@ def test_a_mistake_of_the_table_is_found_and_named(name, optimizer, function, re
     different = rows[rows["verdict"] == "different"]
     named = set(different["mistake"]) - {""}
     assert len(named) == 1
-    assert re.match(rf"your rule equals this one: {re.escape(name)}($|: )", named.pop())
+    assert re.match(rf"the rule has this mistake: {re.escape(name)}($|: )", named.pop())
     assert (rows.loc[rows["verdict"] == "equal", "mistake"] == "").all()
 
 
@@ -269,7 +269,7 @@ OWN = {
     "w = w - lr * scale * g.sign()": "it does not change w in place",
     "w.sub_(g / g.abs(), alpha=lr * scale)": "w does not stay finite",
     "COUNT.append(1); w.sub_(g, alpha=lr * scale / len(COUNT))": "it keeps something outside of state",
-    "w.sub_(g / (1 + g.norm()), alpha=lr * scale)": "a network in a stack is not updated as it is alone",
+    "w.sub_(g / (1 + g.norm()), alpha=lr * scale)": "it updates a network in a stack otherwise than alone",
 }
 
 
@@ -305,7 +305,7 @@ def test_make_check_fails_if_a_rule_differs_and_the_workflow_does_not(tmp_path):
     wrong = run(tmp_path / "workflow")
     assert wrong.returncode == 1
     expected = (
-        r"^sgd +lr 0\.1 +different +1 +\[3\] +-1 +your rule equals this one: the step has the wrong sign: w = w \+ α d$"
+        r"^sgd +lr 0\.1 +different +1 +\[3\] +-1 +the rule has this mistake: the step has the wrong sign: w = w \+ α d$"
     )
     assert re.search(expected, wrong.stdout, re.MULTILINE)
 

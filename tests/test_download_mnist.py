@@ -199,7 +199,7 @@ def test_checksums_are_those_of_the_uncompressed_files(small_mnist):
 def test_files_of_another_data_set_are_refused(small_mnist, tmp_path):
     run = step("download_mnist", "--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors", check=False)
     assert run.returncode == 1
-    assert f"{TRAIN_IMAGES} is not the file it should be" in run.stderr
+    assert f"{TRAIN_IMAGES} is not the expected file" in run.stderr
     assert "Traceback" not in run.stderr
     assert not list(tmp_path.iterdir())
 

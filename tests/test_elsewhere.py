@@ -60,8 +60,8 @@ use rule train from descent as descent_train with:
     assert "localrules" not in run.stderr
     *table, _, page = run.stdout.splitlines()
     assert table[-1].startswith("| exercise | torch_sgd | 2 | ")
-    assert page == f"The page to read: {folder}/results/report.html"
-    assert run.stdout.count("The page to read") == 1
+    assert page == f"Open the report: {folder}/results/report.html"
+    assert run.stdout.count("Open the report") == 1
     text = " ".join(re.sub("<[^>]*>", "", (folder / "results/report.html").read_text()).split())
     assert "for 1 epochs in minibatches of 50" in text
     assert text.count("custom sgd, lr 0.125; 1 epochs, minibatches of 50") == 4

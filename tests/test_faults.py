@@ -86,7 +86,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstart
         time.sleep(0.5)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the whole group
         told = run.communicate(timeout=30)[1]
-        assert told.splitlines()[-1] == "What is done is kept: the same command continues the run."
+        assert told.splitlines()[-1] == "Finished steps are kept: the same command continues the run."
         assert "Traceback" not in told
         assert not (unstarted.path / "results/report.html").exists()
         wait_until(lambda: not processes_in(unstarted.path), 10)

@@ -56,7 +56,7 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     assert "adam: equal to torch.optim.Adam in of settings." in words
     mistakes = {text for source, _, text in page.data if re.fullmatch(r"rules\.csv/\d+/mistake", source)}
     assert mistakes == {
-        "your rule equals this one: (1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g",
+        "the rule has this mistake: (1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g",
     }
     assert words.count("so custom_momentum is the suspect") == 2, "on both networks"
     assert words.count("custom_sgd and torch_sgd are the same to the bit") == 2

@@ -349,7 +349,7 @@ def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_che
             "sweep.optimizers.sgd: two settings of the sweep differ in less than",
         ),
         ("optimizers", {}, "sweep.optimizers: is empty"),
-        ("final", 10, "sweep.final: 10 is not of type object; it is written as {epochs: 20, seeds: 10}"),
+        ("final", 10, "sweep.final: 10 is not of type object; an example: {epochs: 20, seeds: 10}"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),
         ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, epochs"),
     ],
@@ -370,5 +370,5 @@ def test_seeds_that_the_sweep_uses_too_are_refused_when_it_is_asked_for(swept_ch
     assert "train exercise custom_sgd" in swept_checkout.stale()
     run = swept_checkout.snakemake("sweep", "--dry-run", check=False)
     assert run.returncode
-    assert "config.yaml: seeds: 2003 is a seed of the sweep's final runs too" in run.stderr
+    assert "config.yaml: seeds: 2003 is also a seed of the sweep's final runs" in run.stderr
     assert "Traceback" not in run.stderr

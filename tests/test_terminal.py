@@ -19,7 +19,7 @@ def test_a_run_ends_with_the_summary_and_the_page(twins):
     run = twins.snakemake(profile=PROFILE)
     assert "\x1b" not in run.stdout + run.stderr  # plain in a pipe
     *_, table, _, last = run.stdout.rstrip().split("\n")
-    assert last == f"The page to read: {twins.path}/results/report.html"
+    assert last == f"Open the report: {twins.path}/results/report.html"
     assert table.startswith("| notebook | torch_sgd | 2 | ")
 
 
@@ -81,7 +81,7 @@ def test_a_reader_that_goes_away_fails_no_step(command, retrain):
 def test_the_everyday_command_needs_no_option_before_a_target(retrain):
     run = run_in_shell(retrain, "snakemake sweep --dry-run && snakemake results/summary.csv")
     assert run.returncode == 0, run.stderr
-    assert b"The page to read" not in run.stdout
+    assert b"Open the report" not in run.stdout
     assert "results/summary.csv" not in retrain.stale()
 
 

@@ -1,4 +1,4 @@
-"""A bar for the whole run on the terminal's last line, below the lines that scroll."""
+"""A progress bar for the whole run, on the terminal's last line."""
 
 import atexit
 import os
@@ -12,10 +12,10 @@ EVERY = 0.5  # seconds
 
 
 def start(progress: Callable[[], float]) -> None:
-    """Show ``progress()``, from 0 to 1, until this process ends; nothing where stderr is no terminal.
+    """Show ``progress()``, from 0 to 1, until this process ends; do nothing if stderr is not a terminal.
 
-    The terminal scrolls only the lines above (DECSTBM), so every line that the steps print stays in its scrollback.
-    Each change is one write that leaves the cursor where it was.
+    Only the lines above scroll (DECSTBM), so the terminal's scrollback keeps every line that the steps print.
+    Each update is one write that restores the cursor.
     """
     if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb"):
         return
@@ -26,7 +26,7 @@ def start(progress: Callable[[], float]) -> None:
         nonlocal size
         columns, rows = os.get_terminal_size(sys.stderr.fileno())
         text = ""
-        if (columns, rows) != size:  # at first, and whenever the window changes
+        if (columns, rows) != size:  # first, and whenever the window changes
             size = (columns, rows)
             text += f"\n\x1b7\x1b[1;{rows - 1}r\x1b8\x1b[1A"
         minutes, seconds = divmod(int(time.monotonic() - began), 60)

@@ -1,6 +1,6 @@
-"""The calibration: trainings of the lab's two settings, and of settings around them, that ``reproduction`` judges by.
+"""The trainings that calibrate ``reproduction``: the lab's two settings, and settings around them.
 
-`snakemake calibration` makes them. Their features come with Descent, in workflow/resources/calibration.csv.
+`snakemake calibration` runs them. Their features are in workflow/resources/calibration.csv.
 """
 
 from descent.settings import name_of
@@ -17,12 +17,12 @@ AROUND += [{"lr": 0.009, "momentum": 0.91}, {"lr": 0.011, "momentum": 0.89}]  # 
 
 
 def settings(points: list[dict[str, float]]) -> dict[str, dict]:
-    """What is trained at some points, by the names of the folders."""
+    """SGD variants with the hyperparameters of each of ``points``, by folder name."""
     variants = [{"implementation": "custom", "optimizer": "sgd"} | point for point in points]
     return {name_of(variant): variant for variant in variants}
 
 
-# Stacks of initial parameters, and the settings that are trained from each.
+# The stacks of initial parameters, and the settings trained from each.
 STACKS = {
     "calibration/lab": {"hidden": [50, 50], "seeds": list(range(1000, 1050))},
     "calibration/around": {"hidden": [50, 50], "seeds": list(range(1000, 1020))},

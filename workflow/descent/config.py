@@ -1,4 +1,4 @@
-"""What is wrong with an experiment's configuration, in one line that names the key and what is allowed."""
+"""Check config.yaml: the first mistake becomes one line that names the key and what is allowed."""
 
 import math
 import re
@@ -18,12 +18,12 @@ from descent.settings import name_of
 
 
 def is_number(checker: Any, value: Any) -> bool:
-    """A finite number; True and False, NaN and the infinities are none."""
+    """Whether ``value`` is a finite number; booleans are not numbers."""
     return is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
 
 
 def is_integer(checker: Any, value: Any) -> bool:
-    """A whole number written as one: 20, not 20.0."""
+    """Whether ``value`` is written as an integer: 20, not 20.0."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -33,24 +33,24 @@ Validator = extend(
 )
 
 
-LARGEST = 200_000  # bytes of a config file: what PyYAML reads in some seconds
-MOST_SEEDS = 5000  # which stand on a job's command line
-MOST_VALUES = 20_000  # of a config file, with each alias counted as what it stands for
+LARGEST = 200_000  # bytes of a config file, which PyYAML takes seconds to read
+MOST_SEEDS = 5000  # they are on a job's command line
+MOST_VALUES = 20_000  # in a config file, with its aliases expanded
 MANY = Repr()  # shortens a long value before it is written out
 MANY.maxlist = MANY.maxtuple = MANY.maxdict = 20
 MANY.maxstring = MANY.maxother = 100
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses a key given twice, of which PyYAML would silently keep the last, say a variant's.
+    """A YAML loader that refuses duplicate keys, of which PyYAML silently keeps the last.
 
-    It also refuses aliases that stand for more than MOST_VALUES values, or for themselves.
+    It also refuses a text with more than MOST_VALUES values, aliases expanded, and an alias that contains itself.
     """
 
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
         if node is not None and count_values(node, {}) > MOST_VALUES:
-            raise ValueError(f"has more than {MOST_VALUES} values, with its aliases written out")
+            raise ValueError(f"has more than {MOST_VALUES} values, with its aliases expanded")
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -62,9 +62,9 @@ class UniqueKeyLoader(yaml.SafeLoader):
 
 
 def count_values(node: yaml.Node, counted: dict[int, float]) -> float:
-    """The values in a YAML node, each alias counted as what it stands for: infinitely many if that is the alias itself.
+    """Count the values in a YAML node, with its aliases expanded; infinity if an alias contains itself.
 
-    ``counted`` has what is known of the nodes seen before, by their ``id``.
+    ``counted`` has the counts of the nodes seen before, by their ``id``.
     """
     if id(node) not in counted:
         counted[id(node)] = math.inf
@@ -76,13 +76,13 @@ def count_values(node: yaml.Node, counted: dict[int, float]) -> float:
 
 
 def load(text: bytes) -> dict:
-    """Parse the text of config.yaml; raise ValueError with one readable line if that cannot be done."""
+    """Parse the text of config.yaml; raise ValueError with one readable line if it is not a mapping in YAML."""
     if len(text) > LARGEST:
         raise ValueError(f"is larger than {LARGEST // 1000} kB")
     try:
         config = yaml.load(text.decode(), UniqueKeyLoader)
     except UnicodeDecodeError:
-        raise ValueError("is not a text in UTF-8") from None
+        raise ValueError("is not UTF-8 text") from None
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         line, problem = where.line if where else 0, error.problem or error.context
@@ -93,7 +93,7 @@ def load(text: bytes) -> dict:
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     if not isinstance(config, dict):
-        raise ValueError(f"is no mapping of keys to values, but {shorten(config)}")
+        raise ValueError(f"is not a mapping of keys to values, but {shorten(config)}")
     return config
 
 
@@ -105,9 +105,9 @@ COLON_PROBLEMS = (
 
 
 def missing_colon(text: bytes, line: int, problem: str | None) -> tuple[int, str] | None:
-    """The line, counted from 0, of a key without its colon, and what to say of it; None if that is not the ``problem``.
+    """The line, from 0, of a key without its colon, and the message for it; None if that is not the ``problem``.
 
-    PyYAML takes the key for the start of a text, and complains of a later ``line``.
+    PyYAML takes the key for the start of a string and reports a later ``line``.
     """
     if problem not in COLON_PROBLEMS:
         return None
@@ -119,7 +119,7 @@ def missing_colon(text: bytes, line: int, problem: str | None) -> tuple[int, str
 
 
 def experiment_schema() -> dict:
-    """The JSON Schema of config.yaml: config.schema.yaml, with the optimizers of optimizers.py put in."""
+    """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers of optimizers.py."""
     schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
     definitions = schema["$defs"]
     ranges = definitions["hyperparameters"]
@@ -144,9 +144,9 @@ def experiment_schema() -> dict:
 
 
 def axis(values: dict, spaced: dict) -> dict:
-    """The schema of a grid's axis: one of the ``values`` that a hyperparameter may have, several, or ``spaced`` ones.
+    """The schema of a grid's axis: one of a hyperparameter's allowed ``values``, a list of them, or ``spaced`` ones.
 
-    True and False are not for sweeping: a stack of networks has one of them.
+    A boolean has one value; it cannot be swept.
     """
     if values["type"] == "boolean":
         return values
@@ -156,9 +156,9 @@ def axis(values: dict, spaced: dict) -> dict:
 
 
 def check(config: Mapping, schema: Mapping) -> None:
-    """Raise ValueError with one readable line if ``config`` does not fit ``schema``, which experiment_schema made."""
+    """Raise ValueError with one readable line if ``config`` does not fit the ``schema`` of ``experiment_schema``."""
     seeds = config.get("seeds")
-    if isinstance(seeds, list) and len(seeds) > MOST_SEEDS:  # the schema would look at each of them first
+    if isinstance(seeds, list) and len(seeds) > MOST_SEEDS:  # refused before the schema looks at each
         raise ValueError(f"seeds: has {len(seeds)} entries; at most {MOST_SEEDS} are allowed")
     fit(config, schema)
     if "sweep" in config:
@@ -166,25 +166,25 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
-    """The same for what the schema cannot say of a sweep: its trials and default settings would be variants."""
+    """Check what the schema cannot: each trial and default setting must be a valid variant with a distinct name."""
     seen: dict[str, grid.Variant] = {}
     for name, its in sweep["optimizers"].items():
         path, default = f"sweep.optimizers.{name}", grid.default(its)
         for hyperparameter, value in default.items():
             if value is None:
                 raise ValueError(
-                    f"{path}.{hyperparameter}: has no default in optimizers.py, which the sweep trains too"
+                    f"{path}.{hyperparameter}: has no default in optimizers.py, so the sweep cannot train it"
                 )
         first = grid.points(its)[0]
         for point in [first | {axis: value} for axis, values in grid.axes(its).items() for value in values]:
             fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)
         for setting in [default, *grid.points(its)]:
             if seen.setdefault(name_of(setting), setting) != setting:
-                raise ValueError(f"{path}: two settings of the sweep differ in less than six digits")
+                raise ValueError(f"{path}: two settings of the sweep are equal to six digits")
 
 
 def fit(config: Mapping, schema: Mapping, path: str = "") -> None:
-    """Raise ValueError with one readable line if ``config``, found under ``path``, does not fit a JSON Schema."""
+    """Raise ValueError with one readable line if ``config``, the value at ``path``, does not fit a JSON Schema."""
     error = best_match(Validator(schema).iter_errors(config))
     if error is not None:
         path = ".".join([*filter(None, [path]), *(shorten(key).strip("'") for key in error.absolute_path)])
@@ -192,7 +192,7 @@ def fit(config: Mapping, schema: Mapping, path: str = "") -> None:
 
 
 def explain(error: ValidationError) -> str:
-    """Say what is wrong and what is allowed instead, for the keywords that the schema uses."""
+    """Say what is wrong and what is allowed, for each keyword that the schema uses."""
     value, allowed = shorten(error.instance), error.validator_value
     match error.validator:
         case "additionalProperties":
@@ -207,9 +207,9 @@ def explain(error: ValidationError) -> str:
             kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
             return f"{value} is not of type {kinds}{text_hint(error, kinds) or form_hint(error)}"
         case "minimum":
-            return f"{value} is less than {allowed}, the least that is allowed"
+            return f"{value} is less than {allowed}, the minimum"
         case "maximum":
-            return f"{value} is more than {allowed}, the most that is allowed"
+            return f"{value} is more than {allowed}, the maximum"
         case "exclusiveMinimum":
             return f"{value} is not greater than {allowed}"
         case "exclusiveMaximum":
@@ -217,11 +217,11 @@ def explain(error: ValidationError) -> str:
         case "minItems" | "minProperties" if not error.instance:
             return "is empty; at least one entry is needed"
         case "minItems":
-            return f"{value} has {len(error.instance)} of at least {allowed} entries"
+            return f"{value} has fewer than {allowed} entries"
         case "maxItems":
             return f"{value} has {len(error.instance)} entries; at most {allowed} are allowed"
         case "uniqueItems":
-            return f"{value} has an entry twice"
+            return f"{value} has a duplicate entry"
         case "pattern":
             what = error.schema.get("description", "")
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
@@ -229,41 +229,41 @@ def explain(error: ValidationError) -> str:
             forms = "a value, a list of values, or {log10: [LOW, HIGH], points: N}"
             return f"{value} is not {forms}{text_hint(error, 'number')}"
         case "not":
-            return f"{value} {allowed.get('description', 'stands for something else here')}; choose another name"
+            return f"{value} {allowed.get('description', 'is reserved')}; choose another name"
         case _:
             return error.message
 
 
 def key_hint(error: ValidationError) -> str:
-    """What to say of ``lr: 0,1``, in which YAML finds a key 1 without a value, and of ``lr 0.1``, which is all key."""
+    """A hint for ``lr: 0,1``, in which YAML finds a key 1 without a value, and for ``lr 0.1``, which is all key."""
     without_value = [key for key, value in error.instance.items() if value is None]
     if any(isinstance(key, int) for key in without_value):
-        return " (YAML wants a point in a decimal number: 0.1)"
-    return " (without a colon?)" if any(" " in str(key) for key in without_value) else ""
+        return " (decimal numbers need a point: 0.1)"
+    return " (missing colon?)" if any(" " in str(key) for key in without_value) else ""
 
 
 def form_hint(error: ValidationError) -> str:
-    """What to say of a value that should be a list or a mapping: how one is written."""
+    """A hint for a value that should be a list or a mapping: an example of one."""
     examples = error.schema.get("examples")
     if not examples:
         return ""
     example = yaml.safe_dump(examples[0], default_flow_style=True, sort_keys=False, width=math.inf).strip()
-    return f"; it is written as {example}"
+    return f"; an example: {example}"
 
 
 def text_hint(error: ValidationError, kinds: str) -> str:
-    """What to say of a text that was meant as a number or the like; ``kinds`` says what is wanted."""
+    """A hint for a string that was meant as something else; ``kinds`` are the allowed types."""
     if not isinstance(error.instance, str) or len(error.instance) > 80:
         return ""
     if "number" in kinds and "e" in error.instance.lower():
-        return " (YAML wants a point in a number with an exponent: 1.0e-3)"
+        return " (an exponent needs a point: 1.0e-3)"
     try:
         meant = yaml.safe_load(error.instance)
     except (ValueError, RecursionError, yaml.YAMLError):
         return ""
     if isinstance(meant, str) or meant is None:
         return ""
-    return ", but a text: write it without quotes, and a list or mapping of --config in a file, for --configfile"
+    return ", but a string: remove its quotes; lists and mappings for --config go into a file, for --configfile"
 
 
 def shorten(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""Which device ``auto`` stands for, and which of several GPUs a job takes."""
+"""Choose the device for ``auto``, and one of several GPUs for each job."""
 
 import ctypes
 import fcntl
@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-LOCKS = Path(tempfile.gettempdir()) / "descent-gpus"  # one for the machine: other folders' jobs take GPUs too
+LOCKS = Path(tempfile.gettempdir()) / "descent-gpus"  # one folder for all runs on the machine
 
 
 def driver_sees_gpu() -> bool:
@@ -24,10 +24,10 @@ def driver_sees_gpu() -> bool:
 
 
 def choose(device: str) -> str:
-    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one, else the CPU.
+    """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one, otherwise the CPU.
 
-    Raises SystemExit where the driver shows a GPU that PyTorch cannot use, with PyTorch's reason. PyTorch takes a
-    second to import, so it is asked only where there is a GPU, and in a process of its own.
+    Raises SystemExit, with PyTorch's reason, if PyTorch cannot use the GPU that the driver shows. PyTorch takes a
+    second to import, so this happens only if there is a GPU, and in another process.
     """
     if device != "auto":
         return device
@@ -41,13 +41,12 @@ def choose(device: str) -> str:
 
 
 def take_gpu(visible: list[str]) -> None:
-    """Take one of the ``visible`` GPUs for this process alone, and hide the others from it; wait until one is free.
+    """Reserve one of the ``visible`` GPUs for this process, and hide the others from it; wait until one is free.
 
-    They are entries of CUDA_VISIBLE_DEVICES, which is set to the one taken: call this before CUDA starts. Where
-    there is one there is nothing to choose, and it is not locked: a scheduler gave it, or jobs are to share it.
-    The same GPU is to have the same name in all jobs: an index in one and a UUID in another are two locks.
-    Snakemake counts GPUs, but does not say whose is which. The system frees the lock when the process ends, however
-    it ends.
+    They are entries of CUDA_VISIBLE_DEVICES, which is set to the reserved one: call this before CUDA starts. A single
+    GPU is not locked: a scheduler assigned it, or jobs are meant to share it. All jobs must use the same name for a
+    GPU: an index in one and a UUID in another are two locks. Snakemake counts GPUs, but does not say which job has
+    which. The system frees the lock when the process ends, for whatever reason.
     """
     visible = [gpu.strip() for gpu in visible]
     if "-1" in visible:  # CUDA looks no further
@@ -72,7 +71,7 @@ def take_gpu(visible: list[str]) -> None:
 
 
 def open_lock(gpu: str) -> int:
-    """Open a GPU's lock file, a file descriptor; make it, and its folder for all users, where they are not there."""
+    """Return a descriptor of a GPU's lock file; create the file, and its folder for all users, if they are missing."""
     path = LOCKS / gpu.replace("/", "_")
     try:
         return os.open(path, os.O_RDONLY)

@@ -1,4 +1,4 @@
-"""How well a network does: mean cross entropy and accuracy, for every seed at once."""
+"""Mean cross entropy and accuracy, for the networks of all seeds at once."""
 
 import torch
 from torch import Tensor
@@ -32,8 +32,8 @@ def classify(parameters: Parameters, split: Split, batch_size: int) -> Tensor:
 def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Tensor, Tensor]:
     """Mean cross entropy and accuracy over all of ``split``, each [seeds].
 
-    Batches only bound the memory: a smaller last batch counts by its size, so the result is the
-    mean over images, which the lab's loader with ``drop_last`` misses by its last 16 images.
+    Batches only limit the memory: each counts by its size, so the result is the mean over all images.
+    (The lab's loader, with ``drop_last``, leaves out the last 16 test images.)
     """
     seeds = len(parameters["W0"])
     loss, correct = split.images.new_zeros(2, seeds)

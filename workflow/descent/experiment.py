@@ -1,4 +1,4 @@
-"""What the rules compute from config.yaml: command line options, what is initialized, twins, and figures."""
+"""What the rules need of config.yaml: the steps' options, stacks of networks, twins, and figures."""
 
 import json
 import shlex
@@ -12,10 +12,10 @@ from descent.settings import hyperparameters
 
 
 def options(**values: Any) -> str:
-    """Command line options in the order of their names, quoted for the shell.
+    """Command-line options in the order of their names, quoted for the shell.
 
-    seeds=[0, 1] is --seeds 0 1; drop_last=True is --drop-last, and False --no-drop-last; a dict is NAME=VALUE
-    words; a list of dicts or of tuples gives the option once for each; None and an empty list give nothing.
+    seeds=[0, 1] gives --seeds 0 1; drop_last=True gives --drop-last, and False --no-drop-last; a dict gives NAME=VALUE
+    words; a list of dicts or of tuples repeats the option for each; None and an empty list give nothing.
     """
     words = []
     for name, value in sorted(values.items()):
@@ -43,7 +43,7 @@ def assignments(values: Mapping[str, Any]) -> list[str]:
 
 
 def variant_options(*variants: Mapping[str, Any]) -> str:
-    """The options by which `train` learns of variants that differ in hyperparameters alone."""
+    """The options of `train` for variants that differ only in hyperparameters."""
     return options(
         implementation=variants[0]["implementation"],
         optimizer=variants[0]["optimizer"],
@@ -52,7 +52,7 @@ def variant_options(*variants: Mapping[str, Any]) -> str:
 
 
 def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
-    """The pairs of variants that differ in ``implementation`` alone: (custom, torch)."""
+    """The pairs of variants that differ only in ``implementation``: (custom, torch)."""
     pairs = (
         sorted(pair, key=lambda variant: variants[variant]["implementation"]) for pair in combinations(variants, 2)
     )
@@ -64,7 +64,7 @@ def twins(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
 
 
 def twin_settings(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
-    """What twins train with: pairs of optimizer and hyperparameters as JSON, each once."""
+    """The settings of twins: pairs of optimizer and hyperparameters as JSON, each once."""
     return sorted(
         {
             (variants[custom]["optimizer"], json.dumps(hyperparameters(variants[custom]), sort_keys=True))
@@ -74,18 +74,18 @@ def twin_settings(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
 
 
 def alike(variants: Mapping[str, Mapping]) -> list[tuple[str, str]]:
-    """The pairs of variants that differ in nothing."""
+    """The pairs of variants with the same settings."""
     return [pair for pair in combinations(variants, 2) if variants[pair[0]] == variants[pair[1]]]
 
 
 def figures(variants: Mapping[str, Mapping]) -> dict[str, list[str]]:
-    """The figures of a network, each with its variants: all of them, each pair of twins, and each one alone."""
+    """The figures of a network, each with its variants: all, each pair of twins, and each variant alone."""
     overlaid = {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
     return {"curves": list(variants)} | overlaid | {f"{variant}/curves": [variant] for variant in variants}
 
 
 def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) -> str:
-    """The options by which `plot_curves` learns of a network's variants and figures."""
+    """The options of `plot_curves` for a network's variants and figures."""
     folder = f"results/{network}"
     return options(
         run=[(variant, entry["implementation"], f"{folder}/{variant}") for variant, entry in variants.items()],
@@ -98,7 +98,7 @@ def plot_options(network: str, variants: Mapping[str, Mapping], smoothing: int) 
 def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
     """The stacks of networks to initialize, with their hidden sizes and seeds: each network's, and the sweep's.
 
-    A sweep whose network was renamed has none: the default run does not need it.
+    A sweep whose network does not exist has none: the default run does not need it.
     """
     networks, seeds, sweep = config["networks"], sorted(config["seeds"]), config.get("sweep")
     found = {network: {"hidden": hidden, "seeds": seeds} for network, hidden in networks.items()}
@@ -109,7 +109,7 @@ def stacks(config: Mapping[str, Any]) -> dict[str, dict[str, list[int]]]:
 
 
 def training_options(config: Mapping[str, Any], stack: str, device: str) -> str:
-    """The options by which `train` learns how all variants of a stack are trained and evaluated."""
+    """The options of `train` that all variants of a stack share."""
     training = {key: value for key, value in config["training"].items() if key != "tensorboard"}
     sweep = config.get("sweep", {})
     if stack in calibration.STACKS:
@@ -122,7 +122,7 @@ def training_options(config: Mapping[str, Any], stack: str, device: str) -> str:
 
 
 def gpu_jobs(config: Mapping[str, Any]) -> list[list[str]]:
-    """The trials that one job trains on a GPU, for each job."""
+    """The trials of each job that trains them on a GPU."""
     sweep = config.get("sweep")
     hidden = config["networks"].get(sweep["network"]) if sweep else None
     return grid.jobs(sweep, hidden) if sweep and hidden else []

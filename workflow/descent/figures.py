@@ -1,4 +1,4 @@
-"""What the figures of all steps have in common."""
+"""The colours of all figures, and how they are saved."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 
 from descent.files import written_whole
 
-# Okabe and Ito, "Color universal design" (2008): told apart by the colour-blind; yellow is too pale for a line,
-# and black is grey here, which is seen on a dark page too.
+# Okabe and Ito, "Color universal design" (2008), for the colour-blind too; without yellow, which is too pale for a
+# line, and with grey in place of black, which a dark page would hide.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F"]
 
 

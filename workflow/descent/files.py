@@ -1,4 +1,4 @@
-"""Files that are written atomically: under a temporary name, and then renamed."""
+"""Write files atomically: under a temporary name, then renamed."""
 
 import csv
 import hashlib
@@ -16,10 +16,10 @@ def sha256(path: Path) -> str:
 
 @contextmanager
 def written_whole(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path with the ending of ``path``, which takes the place of ``path`` at the end.
+    """Yield a temporary path with the suffix of ``path``, and rename it to ``path`` after the body.
 
-    If the body raises, ``path`` is left as it was and the temporary file is removed. Raises SystemExit with one
-    line that names the file if it cannot be written: a full disk, a folder that is read-only.
+    If the body raises, ``path`` stays as it was and the temporary file is removed. Raises SystemExit with one line
+    that names the file if it cannot be written, for example on a full disk.
     """
     path = Path(path)
     unfinished = path.with_name(f".unfinished.{path.name}")
@@ -35,7 +35,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Iterable]) -> None:
-    """Write rows as CSV. A step that writes with this needs no pandas, which takes long to import."""
+    """Write rows as CSV without pandas, which is slow to import."""
     with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
@@ -43,7 +43,7 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Iterable])
 
 
 def numbers(values: Any) -> Iterator[str]:
-    """The numbers of a tensor [n], each with as many digits as tell two numbers of its precision apart."""
+    """The numbers of a tensor [n], with enough digits to read each back exactly."""
     digits = {4: 9, 8: 17}[values.dtype.itemsize]
     return (f"{value:.{digits}g}" for value in values.tolist())
 
@@ -64,7 +64,7 @@ def write_table(path: str | Path, table: Any) -> None:
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, Any]) -> None:
-    """Write tensors of PyTorch, on any device, as a safetensors file."""
+    """Write PyTorch tensors, from any device, as a safetensors file."""
     from safetensors.torch import save
 
     with written_whole(path) as unfinished:

@@ -1,4 +1,4 @@
-"""MNIST as ``download_mnist`` leaves it: one safetensors file, loaded as the lab's ``ToTensor`` does."""
+"""Load MNIST from the file of `download_mnist`, scaled as by the lab's ``ToTensor``."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from safetensors import safe_open
 
 
 class Split(NamedTuple):
-    """The training or the test set, whole, on one device."""
+    """Images and their labels, on one device."""
 
     images: torch.Tensor  # [n, 784], grey levels in [0, 1]
     labels: torch.Tensor  # [n], int64, 0 to 9
@@ -17,8 +17,8 @@ class Split(NamedTuple):
 def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32) -> Split:
     """Load the split ``train`` or ``test`` onto ``device``.
 
-    Pixels are scaled from 0..255 to [0, 1] and not normalized further, as ``torchvision.transforms.ToTensor`` scales
-    them; on the CPU, as CUDA would multiply by 1/255, which rounds differently.
+    Pixels are scaled from 0..255 to [0, 1], as by ``torchvision.transforms.ToTensor``, and not normalized further.
+    This happens on the CPU: CUDA would multiply by 1/255, which rounds differently.
     """
     with safe_open(path, framework="pt") as file:
         images = file.get_tensor(f"{split}_images")  # [n, 28, 28], uint8

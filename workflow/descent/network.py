@@ -1,8 +1,8 @@
 """The lab's network, f(x) = W2 ρ(W1 ρ(W0 x + b0) + b1) + b2 with ρ = relu, and its initialization.
 
 Many networks are evaluated at once: every parameter is stacked over seeds along its first axis,
-so one batched matrix product serves them all. A network has as many hidden layers as it is given
-hidden sizes; the lab's has two.
+so one batched matrix product serves them all. Each hidden size makes a hidden layer; the lab's
+network has two.
 """
 
 import math

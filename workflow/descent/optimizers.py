@@ -1,12 +1,12 @@
-"""The update rules: each one from scratch, beside the ``torch.optim`` class that it is compared with.
+"""The update rules, each from scratch, with the ``torch.optim`` class that it is compared with.
 
 The symbols are the lab's: w a parameter, g = ∇_w CE(f(w, X), Y) its gradient on a minibatch,
 α the learning rate (``lr``), μ the momentum, v the velocity; and λ is the weight decay. A rule updates
-one parameter of any shape in place, element by element, so it serves a stack of networks as it serves
-one. What it keeps from one iteration to the next is in ``state``, which is empty before the first.
+one parameter of any shape in place, element by element, so it works on a stack of networks as on one.
+``state`` keeps its values from one iteration to the next, and is empty before the first.
 
-Each line of a formula is one line of its code, with PyTorch's fused operations in the order in which
-``torch.optim`` has them: on a CPU twins then agree to the bit.
+The code follows the formulas, with PyTorch's fused operations in the order of ``torch.optim``: so, on a
+CPU, twins agree to the bit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-if TYPE_CHECKING:  # the rules only call methods of tensors: PyTorch, which takes a second to import, is not needed here
+if TYPE_CHECKING:  # PyTorch takes a second to import, and the rules only call methods of tensors
     from torch import Tensor
 
 State = dict[str, Any]
@@ -37,8 +37,8 @@ def sgd(
     v ← μ v + g        (v = 0 at first)
     w ← w − α v        (Nesterov's: w ← w − α (g + μ v))
 
-    Without momentum v is g. The learning rate stands outside the velocity, as in ``torch.optim.SGD``;
-    Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), have
+    Without momentum v is g. The learning rate is outside the velocity, as in ``torch.optim.SGD``;
+    Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), put
     it inside, v ← μ v − α g, which differs once the learning rate changes. Nesterov's momentum is theirs,
     in the form of Bengio et al., "Advances in optimizing recurrent networks" (2013); weight decay is that
     of Krogh and Hertz, "A simple weight decay can improve generalization" (1991).
@@ -139,21 +139,21 @@ def adamw(
 ) -> None:
     """AdamW: Loshchilov and Hutter, "Decoupled weight decay regularization" (2019), algorithm 2.
 
-    w ← w − α λ w, and then Adam's update without weight decay. As in ``torch.optim.AdamW`` the decay is
-    scaled by the learning rate, which the paper's algorithm leaves out.
+    w ← w − α λ w, then Adam's update without weight decay. As in ``torch.optim.AdamW``, α scales the decay;
+    in the paper's algorithm it does not.
     """
     w.mul_(1 - lr * weight_decay)
     adam(w, g, state, lr=lr, betas=betas, eps=eps)
 
 
 class Optimizer(NamedTuple):
-    """A rule, and the name of the class of ``torch.optim`` that has its hyperparameters by the same names."""
+    """A rule, and the name of its class in ``torch.optim``, if any, whose hyperparameters have the same names."""
 
     rule: Callable[..., None]
     torch: str | None = None
 
 
-# An entry here makes an optimizer known to config.yaml: with the hyperparameters that its rule takes after the `*`.
+# An entry adds an optimizer to config.yaml. Its hyperparameters are the keyword-only arguments of its rule.
 OPTIMIZERS = {
     "sgd": Optimizer(sgd, "SGD"),
     "adagrad": Optimizer(adagrad, "Adagrad"),
@@ -164,7 +164,7 @@ OPTIMIZERS = {
 
 
 def defaults(optimizer: str) -> dict[str, Any]:
-    """The hyperparameters of an optimizer with their defaults, a pair as a list; None for one that has none."""
+    """The hyperparameters of an optimizer with their defaults: a pair as a list, None if there is no default."""
     parameters = inspect.signature(OPTIMIZERS[optimizer].rule).parameters.values()
     hyperparameters = [p for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY]
     values = {p.name: None if p.default is inspect.Parameter.empty else p.default for p in hyperparameters}
@@ -184,7 +184,7 @@ def torch_class(optimizer: str) -> type:
 def make_step(
     implementation: str, optimizer: str, parameters: Iterable[Tensor], **hyperparameters: Any
 ) -> Callable[[], None]:
-    """Return the function that takes one step down the gradients, the ``.grad`` of ``parameters``, and clears them.
+    """Return a function that updates ``parameters`` once by their gradients, ``.grad``, and clears these.
 
     ``implementation`` is ``custom`` or ``torch``, ``optimizer`` a key of ``OPTIMIZERS``.
     """
@@ -203,9 +203,9 @@ def make_step(
 def make_stacked_step(
     optimizer: str, parameters: Iterable[Tensor], settings: list[dict[str, Any]]
 ) -> Callable[[], None]:
-    """The same by the rule from scratch, for a stack of networks that differ in their hyperparameters.
+    """As ``make_step`` with the rule from scratch, for a stack of networks with different hyperparameters.
 
-    The stack is cut along its first axis into as many equal parts as there are ``settings``, one for each.
+    The stack is cut along its first axis into equal parts, one for each of the ``settings``.
     """
     import torch
 

@@ -1,4 +1,4 @@
-"""What the pages have in common: numbers that say where they stand, images within the page, one template language."""
+"""Render the HTML pages: numbers with their sources, embedded images, Jinja2 templates."""
 
 import base64
 import json
@@ -17,9 +17,9 @@ TEMPLATES = Path(__file__).parents[1] / "report"
 
 
 class Sourced:
-    """A value read from a file, which remembers the file and where in it the value stands.
+    """A value read from a file of the results, with the file and the value's place in it.
 
-    So every number on the page says where it comes from, and the page has no others.
+    Every number on a page comes from one of these, and so names its source.
     """
 
     def __init__(self, value: Any, source: str) -> None:
@@ -43,7 +43,7 @@ def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
 
 
 def load(file: Path, results: Path) -> Sourced:
-    """Read a CSV (as a list of rows) or JSON file of the results."""
+    """Read a CSV file (as a list of rows) or a JSON file of the results."""
     value = (
         pd.read_csv(file, dtype={"test_accuracy_by_seed": str}).to_dict("records")
         if file.suffix == ".csv"
@@ -53,7 +53,7 @@ def load(file: Path, results: Path) -> Sourced:
 
 
 def data_uri(svg: Path) -> str:
-    """An image as an address that holds all of it."""
+    """An SVG image as a data URI."""
     return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
 
 

@@ -1,7 +1,7 @@
-"""Matrix products, at the rate that the processor reaches.
+"""Matrix products, by the faster of two libraries.
 
-On the CPU PyTorch leaves float32 products to Intel's MKL, which makes no use of AVX-512 on AMD's processors. Where
-these have it (Zen 4 and 5), oneDNN's products are up to twice as fast; where they do not (Zen 3), MKL's are faster.
+On a CPU, PyTorch computes float32 products with Intel's MKL, which does not use AVX-512 on AMD's processors. On those
+that have it (Zen 4 and 5), oneDNN is up to twice as fast; on those that do not (Zen 3), MKL is faster.
 """
 
 from functools import cache
@@ -18,7 +18,7 @@ def product(a: Tensor, b: Tensor) -> Tensor:
 
 
 class Product(torch.autograd.Function):
-    """The same by oneDNN where it can, with the derivative that PyTorch's operator for it lacks."""
+    """The product by oneDNN, if it can, with the derivative that PyTorch's operator for it lacks."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
@@ -39,13 +39,13 @@ def multiply(a: Tensor, b: Tensor) -> Tensor:
 
 
 def onednn_product(a: Tensor, b: Tensor) -> Tensor:
-    """a b as a (bᵀ)ᵀ, by an operator of PyTorch that is not public; without a bias and an activation."""
+    """a b as a (bᵀ)ᵀ, by a private operator of PyTorch, without bias and activation."""
     return torch.ops.mkldnn._linear_pointwise(a, b.mT, None, "none", [], "")
 
 
 @cache
 def onednn_is_faster() -> bool:
-    """Whether this is an AMD processor with AVX-512, and this PyTorch's oneDNN can be called and multiplies right."""
+    """Whether this is an AMD processor with AVX-512, and oneDNN can be called and multiplies correctly."""
     try:
         processor = Path("/proc/cpuinfo").read_text()
         if "AuthenticAMD" not in processor or "avx512f" not in processor:

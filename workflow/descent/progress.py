@@ -10,7 +10,7 @@ from descent.statistics import describe
 
 
 def first_epochs(accuracies: Mapping[int, list[float]], target: float) -> list[float]:
-    """For each seed how many epochs it takes until its accuracy reaches a target; infinity if it never does."""
+    """For each seed, the number of epochs until its accuracy reaches ``target``; infinity if it never does."""
     return [
         next((epoch for epoch, accuracy in enumerate(its, 1) if accuracy >= target), math.inf)
         for its in accuracies.values()
@@ -18,7 +18,7 @@ def first_epochs(accuracies: Mapping[int, list[float]], target: float) -> list[f
 
 
 def seconds_by_epoch(run: Run) -> np.ndarray:
-    """The seconds until the end of each epoch, evaluations included: a seed's share of its job's, [epochs]."""
+    """Seconds until the end of each epoch, [epochs]: a seed's share of its job's time, evaluations included."""
     return np.cumsum(run.record["epoch_seconds"]) / run.record["seeds"]
 
 
@@ -37,10 +37,10 @@ def describe_targets(run: Run, targets: list[float]) -> list[dict]:
 
 
 def describe_turning(run: Run) -> dict:
-    """After how many epochs the mean test loss is lowest, that loss, and how much the last one is above it.
+    """After how many epochs the mean test loss is lowest, that loss, and by how much the last one is higher.
 
-    ``overfits`` is whether it really rises while the training goes on: the 95 % interval of the rise, seed by seed, is
-    above 0 although the mean training loss of an epoch fell meanwhile. None of fewer than four seeds.
+    ``overfits`` says whether the 95 % interval of this rise, seed by seed, is above 0 although the mean training loss
+    of an epoch has fallen meanwhile; None for fewer than four seeds. All are None if a seed diverged.
     """
     test = run.evaluation.pivot(index="epoch", columns="seed", values="loss")
     training = run.training.groupby("epoch")["loss"].mean()

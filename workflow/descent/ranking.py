@@ -1,11 +1,11 @@
-"""How optimizers rank: what a budget of trials is worth, and ties."""
+"""Rank optimizers: the value of a budget of trials, and groups of ties."""
 
 import math
 from collections.abc import Mapping
 
 
 def expected_best(accuracies: list[float]) -> list[tuple[float, float, float]]:
-    """What the best of k trials is expected to reach, with its 10 % and 90 % quantiles, for k = 1 to n.
+    """The expected accuracy of the best of k trials, with its 10 % and 90 % quantiles, for k = 1 to n.
 
     The k are drawn from the n trials without replacement: the i-th smallest value v_i is the largest of the k with
     probability C(i − 1, k − 1) / C(n, k), and P(best ≤ v_i) = C(i, k) / C(n, k). Dodge et al., "Show your work" (2019),
@@ -22,10 +22,10 @@ def expected_best(accuracies: list[float]) -> list[tuple[float, float, float]]:
 
 
 def groups(means: list[float], different: Mapping[tuple[int, int], bool]) -> list[int]:
-    """The tie group of each of some optimizers: 1 for the best and all not significantly ``different`` from it.
+    """The tie group of each optimizer: 1 for the best and all that are not significantly ``different`` from it.
 
-    2 is for the best of the rest and all of the rest not different from that one, and so on. ``different`` has every
-    pair (i, j) of indices, i < j.
+    Group 2 is the best of the rest and all of the rest that are not different from it, and so on. ``different`` has
+    every pair (i, j) of indices, i < j.
     """
     result = [0] * len(means)
     rest = sorted(range(len(means)), key=lambda i: -means[i])

@@ -1,10 +1,11 @@
-"""Did the lab's training make the figures that its sheet printed, as a run repeats it? One statistic, calibrated.
+"""Does a run reproduce the figures that the lab's sheet printed? One statistic with a calibrated critical value.
 
-The sheet prints 170 figures, but those of one training move together. Six features sum up a training: the log of its
-mean training loss in five blocks of epochs, and of its final test loss. The statistic is the largest |z| over the
-features of both optimizers, and over two sums of them that tell best of the learning rate and of the momentum. How far
-apart seeds are, and what the settings change, is known from the calibration (``calibration``): trainings of the lab's
-settings, and of settings around them. Turned round, it also estimates what the sheet's curves were made with.
+The sheet prints 170 figures, but those of one training move together. So six features sum up a training: the logs of
+its mean training loss in five blocks of epochs, and of its final test loss. The statistic is the largest |z| over the
+features of both optimizers, and over the two weighted sums of them that are the most sensitive to the learning rate
+and to the momentum. The calibration (``calibration``), trainings of the lab's settings and of settings around them,
+gives the covariance over seeds and the effect of the settings. From it, the learning rate and the momentum that the
+sheet's curves imply are estimated too.
 """
 
 import math
@@ -21,15 +22,15 @@ from descent.runs import Run
 from descent.statistics import LEAST_SEEDS, t_quantile
 
 RESOURCES = Path(__file__).parents[1] / "resources"
-EDGES = [0, 1, 5, 10, 15, 20]  # of the blocks of epochs: the loss falls fast at first
+EDGES = [0, 1, 5, 10, 15, 20]  # of the blocks of epochs; the first are short, as the loss falls fast at first
 FEATURES = ["epoch 0", "epochs 1-4", "epochs 5-9", "epochs 10-14", "epochs 15-19", "test"]
-SHEETS_RUNS = 2  # of each optimizer, each from parameters of its own
-LEVEL = 0.05  # how often a right training may be called wrong
-DRAWS = 10_000  # the level that they give is right to 0.2 %
+SHEETS_RUNS = 2  # of each optimizer, all from different initial parameters
+LEVEL = 0.05  # how often a correct training is rejected
+DRAWS = 10_000  # the simulated level has a standard error of 0.2 points
 
 
 def features(running: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The FEATURES of trainings, [trainings, 6], from what the sheet prints of one.
+    """The FEATURES of trainings, [trainings, 6], from the figures that the sheet prints.
 
     ``running`` [trainings, 20] are mean training losses R_e from the first iteration to the end of epoch e; the mean
     over the epochs a to b is ((b + 1) R_b − a R_{a−1}) / (b − a + 1). ``test`` [trainings] are final test losses.
@@ -41,7 +42,7 @@ def features(running: np.ndarray, test: np.ndarray) -> np.ndarray:
 
 def run_features(run: Run) -> pd.DataFrame:
     """The features of a run, one row per seed; infinite for a seed that diverged."""
-    epochs = run.training.groupby(["seed", "epoch"])["loss"].mean().unstack()  # each epoch has as many minibatches
+    epochs = run.training.groupby(["seed", "epoch"])["loss"].mean().unstack()  # all epochs have as many minibatches
     running = epochs.cumsum(axis=1) / np.arange(1, EDGES[-1] + 1)
     last = run.evaluation[run.evaluation["epoch"] == EDGES[-1] - 1].set_index("seed")["loss"][epochs.index]
     table = pd.DataFrame(features(running.to_numpy(), last.to_numpy()), epochs.index)
@@ -51,7 +52,7 @@ def run_features(run: Run) -> pd.DataFrame:
 
 
 def sheet_features(published: pd.DataFrame) -> pd.DataFrame:
-    """The features of the sheet, mean of its two runs: one row per optimizer, ``sgd`` and ``momentum``."""
+    """The sheet's features, mean over its two runs: one row per optimizer, ``sgd`` and ``momentum``."""
     losses = published.pivot(index="variant", columns=["split", "epoch"], values="loss").drop(index="initial")
     running, test = losses["train_cumulative"], losses["test", EDGES[-1] - 1]
     table = pd.DataFrame(features(running.to_numpy(), test.to_numpy()), losses.index, FEATURES)
@@ -59,7 +60,7 @@ def sheet_features(published: pd.DataFrame) -> pd.DataFrame:
 
 
 def load_sheet() -> pd.DataFrame:
-    """What the sheet printed: variant, epoch, split, loss, accuracy."""
+    """The sheet's figures: variant, epoch, split, loss, accuracy."""
     return pd.read_csv(RESOURCES / "published.csv", comment="#").astype({"epoch": "Int64"})
 
 
@@ -76,9 +77,9 @@ def lab_features(calibration: pd.DataFrame) -> pd.DataFrame:
 
 
 def match(record: Mapping[str, Any]) -> tuple[str, str | None]:
-    """Which of the lab's trainings a run repeats, by its run.json; and in what it departs from it, None if in nothing.
+    """The lab's training that a run is compared with, by its run.json, and the first departure from it, or None.
 
-    A hyperparameter of 0 or false is one that is not there.
+    The training is ``sgd`` or ``momentum``. A hyperparameter of 0 or false counts as absent.
     """
     given = {name: value for name, value in record["hyperparameters"].items() if value}
     optimizer = "momentum" if "momentum" in given else "sgd"
@@ -92,13 +93,12 @@ def match(record: Mapping[str, Any]) -> tuple[str, str | None]:
 
 
 def z(differences: np.ndarray, covariance: np.ndarray, slopes: np.ndarray, seeds: int) -> np.ndarray:
-    """The sheet's features less the mean of a run's n seeds, in standard errors: [..., features + quantities].
+    """The sheet's features minus the mean of a run's n seeds, in standard errors: [..., features + quantities].
 
-    ``differences`` [..., features] vary with ``error_covariance``, C, where ``covariance`` [..., features, features] is
-    that over seeds. To the features come the sums of them that tell best whether the learning rate or the momentum
-    differs: matched filters, with weights C⁻¹ s (North, "An analysis of the factors which determine signal/noise
-    discrimination in pulsed-carrier systems", 1943). ``slopes`` [quantities, features], s, say how the features change
-    with each.
+    ``differences`` [..., features] have the ``error_covariance`` C; ``covariance`` [..., features, features] is that
+    over seeds. The quantities are the weighted sums of features that are the most sensitive to the learning rate and to
+    the momentum: matched filters, with weights C⁻¹ s (North, "An analysis of the factors which determine signal/noise
+    discrimination in pulsed-carrier systems", 1943). ``slopes`` s [quantities, features] come from ``find_slopes``.
     """
     total = error_covariance(covariance, seeds)
     filters = np.linalg.solve(total, slopes.T)  # [..., features, quantities]
@@ -110,7 +110,7 @@ def z(differences: np.ndarray, covariance: np.ndarray, slopes: np.ndarray, seeds
 
 
 def error_covariance(covariance: np.ndarray, seeds: int) -> np.ndarray:
-    """Σ_sheet/2 + Σ/n: in a run the two optimizers share their initial parameters, on the sheet they do not."""
+    """Σ_sheet/2 + Σ/n: the optimizers share their initial parameters in a run, but not on the sheet."""
     optimizer = np.arange(covariance.shape[-1]) // len(FEATURES)
     return covariance * ((optimizer[:, None] == optimizer) / SHEETS_RUNS + 1 / seeds)
 
@@ -118,9 +118,9 @@ def error_covariance(covariance: np.ndarray, seeds: int) -> np.ndarray:
 def compare(
     sheet: pd.DataFrame, runs: Mapping[str, tuple[str, pd.DataFrame]], calibration: pd.DataFrame
 ) -> pd.DataFrame:
-    """The sheet's features beside those of ``runs``, one for each optimizer, given as variant and features.
+    """Compare the sheet's features with those of ``runs``, which gives a variant and its features for each optimizer.
 
-    One row per feature, and one per quantity with z alone.
+    Returns one row per feature, and one per quantity, which has only z.
     """
     columns = ["variant", "optimizer", "feature", "seeds", "sheet", "mean", "z"]
     if not runs:
@@ -133,15 +133,15 @@ def compare(
     rows += [("", "", quantity) for quantity in slopes.index]
     table = pd.DataFrame(rows, columns=columns[:3]).assign(seeds=seeds)
     for column, values in {"sheet": printed, "mean": mean}.items():
-        table[column] = pd.Series(values)  # none for the quantities
+        table[column] = pd.Series(values)  # NaN for the quantities
     return table.assign(z=z(printed - mean, lab.cov().to_numpy(), slopes.to_numpy(), seeds))
 
 
 def critical(lab: np.ndarray, slopes: np.ndarray, seeds: int) -> float:
-    """What the largest |z| exceeds in 5 % of cases if sheet, run and calibration are all of the lab's training.
+    """The value that the largest |z| exceeds in 5 % of cases if sheet, run and calibration trained the same.
 
-    By simulation: all three are drawn anew, normally distributed with the covariance that the calibration's ``lab``
-    [seeds, features] has.
+    It is simulated: all three are drawn from the normal distribution with the covariance of the calibration's ``lab``
+    [seeds, features].
     """
     random = np.random.default_rng(0)
     covariance = np.atleast_2d(np.cov(lab.T))
@@ -154,7 +154,7 @@ def critical(lab: np.ndarray, slopes: np.ndarray, seeds: int) -> float:
 
 
 def judge(compared: pd.DataFrame, calibration: pd.DataFrame) -> dict[str, Any]:
-    """The verdict on what ``compare`` found for a network, with its statistic and where that is largest."""
+    """The verdict on a network from the table of ``compare``, with the statistic and the feature that has it."""
     if compared.empty:
         return {"statistic": math.nan, "critical": math.nan, "verdict": "inconclusive", "seeds": 0, "farthest": None}
     seeds, optimizers = int(compared["seeds"].iloc[0]), [o for o in LAB if o in set(compared["optimizer"])]
@@ -172,10 +172,10 @@ def judge(compared: pd.DataFrame, calibration: pd.DataFrame) -> dict[str, Any]:
 
 
 def changes(calibration: pd.DataFrame, source: str, quantity: str) -> tuple[np.ndarray, np.ndarray]:
-    """How the features of an optimizer change with a quantity, ``lr`` or ``momentum``, the other being the lab's.
+    """How an optimizer's features change with a quantity, ``lr`` or ``momentum``, with the other at the lab's value.
 
-    Trainings at other places [trainings], log(quantity / the lab's), and their features less those of the lab's
-    training of the same seed [trainings, features].
+    Returns log(quantity / the lab's) of each training that differs from the lab's, [trainings], and its features minus
+    those of the lab's training with the same seed, [trainings, features].
     """
     settings, labs = calibration.index.to_frame(), {"momentum": 0} | LAB[source]
     other = "momentum" if quantity == "lr" else "lr"
@@ -204,12 +204,12 @@ def find_slopes(calibration: pd.DataFrame, optimizers: list[str]) -> pd.DataFram
 
 
 def estimate(sheet: pd.Series, lab: pd.DataFrame, at: np.ndarray, changed: np.ndarray) -> np.ndarray:
-    """Where on an axis the training lies that made the ``sheet``'s features: estimate, low and high (95 %).
+    """Which place x on an axis gives the ``sheet``'s features: estimate, low and high (95 %).
 
-    0 is the lab's training, whose features are ``lab`` [seeds, features]; ``at`` and ``changed`` are as of ``changes``,
-    and are fitted by a quadratic. The place is found by generalized least squares with the covariance of ``lab``. Its
-    interval is Student's, for a covariance that is itself estimated from n seeds (Rao, "Some problems involving linear
-    hypotheses in multivariate analysis", 1959).
+    x = 0 is the lab's training, with the features ``lab`` [seeds, features]. A quadratic is fitted to ``at`` and
+    ``changed``, which come from ``changes``. x is estimated by generalized least squares with the covariance of
+    ``lab``. The interval is Student's, for a covariance that is itself estimated from n seeds (Rao, "Some problems
+    involving linear hypotheses in multivariate analysis", 1959).
     """
     root = np.linalg.cholesky(lab.cov() * (1 / SHEETS_RUNS + 1 / len(lab)))
     distance, terms = np.linalg.solve(root, sheet - lab.mean()), np.linalg.solve(root, fit_quadratic(at, changed).T)
@@ -220,9 +220,10 @@ def estimate(sheet: pd.Series, lab: pd.DataFrame, at: np.ndarray, changed: np.nd
 
 
 def estimates(sheet: pd.DataFrame, calibration: pd.DataFrame) -> pd.DataFrame:
-    """What the sheet's curves were made with, each with the other at the lab's: quantity, source, estimate, low, high.
+    """The lr and momentum that the sheet's curves imply, each with the other at the lab's value.
 
-    Momentum's curves know little of both at once: settings with the same lr / (1 − μ) look alike.
+    Columns: quantity, source, estimate, low, high. Momentum's curves cannot give both at once: settings with the same
+    lr / (1 − μ) look alike.
     """
     lab, rows = lab_features(calibration), []
     for quantity, source in [("lr", "sgd"), ("lr", "momentum"), ("momentum", "momentum")]:

@@ -1,7 +1,7 @@
-"""Is each update rule right? The rules beside their ``torch.optim`` classes, on the same gradients, in float64.
+"""Compare each update rule with its ``torch.optim`` class, over the same gradients, in float64.
 
-A rule that differs is compared with the mistakes that people make with it. A mistake is a change of the right formula,
-and is named only where it is proved: the rule follows the changed formula to 1e-12 over all steps, and no other one.
+A rule that differs is compared with common mistakes. A mistake is a change of the right formula. It is named only if it
+is proved: the rule follows the changed formula to 1e-12 over all steps, and no other mistake's.
 """
 
 import inspect
@@ -21,11 +21,12 @@ from descent.settings import in_words
 
 SHAPES = [(3,), (4, 5), (2, 3, 4)]
 STEPS = 50
-HALFWAY = STEPS // 2 + 1  # the step before which the learning rate is halved: inside the velocity it differs only then
+HALFWAY = STEPS // 2 + 1  # lr is halved before this step: a rule with lr inside the velocity differs only then
 TOLERANCE = 1e-12  # of a difference, relative to the largest entry of its tensor
 COLUMNS = ["optimizer", "setting", "verdict", "first_step", "tensor", "factor", "mistake"]
 
-# Two values for each hyperparameter, at which it matters. Others keep their default, or are 0.5 if they have none.
+# Two values of each hyperparameter, at which it matters. One that is not here keeps its default, or is 0.5 and 0.25 if
+# it has none.
 VALUES = {
     "lr": (0.1, 0.03),
     "momentum": (0.9, 0.5),
@@ -72,7 +73,7 @@ FORMULAS = {
     "AdamW": "g = grad \n w = w - α * λ * w" + ADAM,
 }
 
-# A mistake's name, and what it makes of the formulas that have all of its parts.
+# A mistake's name and its changes, which apply to the formulas that have all of the changed parts.
 MISTAKES = [
     ("the step has the wrong sign", {"w - α * d": "w + α * d"}),
     ("the step has no effect on w", {"w = w - α * d": ""}),
@@ -101,7 +102,7 @@ MISTAKES = [
 
 
 class Problem(NamedTuple):
-    """Tensors to optimize and their gradients, which do not depend on them. Flat: n entries of all tensors in a row."""
+    """Tensors to optimize, and gradients that do not depend on them; flat, with n entries in all tensors together."""
 
     shapes: list[tuple[int, ...]]
     start: Tensor  # [n]
@@ -109,7 +110,7 @@ class Problem(NamedTuple):
 
 
 def draw() -> Problem:
-    """Gradients near 1, 1e-2 and 1e-8, where every ε matters; a fifth of them is 0."""
+    """Draw gradients near 1, 1e-2 and 1e-8, where every ε matters; a fifth of them is 0."""
     n, random = sum(map(math.prod, SHAPES)), torch.Generator().manual_seed(0)
     start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [STEPS, n]))
     sizes = torch.tensor([1, 1e-2, 1e-8], dtype=torch.float64).repeat(n)[:n]
@@ -119,19 +120,19 @@ def draw() -> Problem:
 PROBLEM = draw()
 OTHER = Problem(SHAPES, -PROBLEM.start, PROBLEM.gradients.flip(0))
 
-# The step of some parameters, and the mapping from which it reads its "lr" each time.
+# A function that updates some parameters, and the mapping from which it reads "lr" each time.
 Step = tuple[Callable[[], None], dict[str, Any]]
 Maker = Callable[[list[Tensor]], Step]
 
 
 def by_rule(optimizer: str, hyperparameters: dict[str, Any], parameters: list[Tensor]) -> Step:
-    """The step by the rule from scratch, as `train` takes it."""
+    """The step of the rule from scratch, as in `train`."""
     setting = dict(hyperparameters)
     return optimizers.make_stacked_step(optimizer, parameters, [setting]), setting
 
 
 def by_torch(optimizer: str, hyperparameters: dict[str, Any], parameters: list[Tensor]) -> Step:
-    """The step by the class of ``torch.optim``."""
+    """The step of the class of ``torch.optim``."""
     torch_optimizer = optimizers.torch_class(optimizer)(parameters, **hyperparameters)
 
     def step() -> None:
@@ -167,7 +168,7 @@ def split(flat: Tensor, shapes: list[tuple[int, ...]]) -> list[Tensor]:
 
 
 def follow(formula: str, hyperparameters: dict[str, Any]) -> Tensor:
-    """The trajectory of ``PROBLEM`` by a formula; ``hyperparameters`` with all defaults."""
+    """The trajectory of ``PROBLEM`` by a formula, [steps + 1, n]; ``hyperparameters`` includes all defaults."""
     code = compile("\n".join(lines(formula)), "formula", "exec")
     constants = {symbol: hyperparameters[name] for name, symbol in SYMBOLS.items() if name in hyperparameters}
     constants |= dict(zip(("β1", "β2"), hyperparameters.get("betas", ())))
@@ -187,7 +188,7 @@ def lines(formula: str) -> list[str]:
 
 
 def alike(ours: Tensor, theirs: Tensor) -> Tensor:
-    """For each step whether two trajectories of a tensor [steps, *shape] are equal, within TOLERANCE."""
+    """For each step, whether two trajectories [steps, *shape] of a tensor are equal within TOLERANCE."""
     ours, theirs = ours.flatten(1), theirs.flatten(1)
     scale = theirs.nan_to_num(0, 0, 0).abs().amax(1, keepdim=True)
     near = (ours - theirs).abs() <= TOLERANCE * scale
@@ -195,9 +196,9 @@ def alike(ours: Tensor, theirs: Tensor) -> Tensor:
 
 
 def first_difference(ours: Tensor, theirs: Tensor, shapes: list[tuple[int, ...]]) -> dict[str, Any] | None:
-    """The first step, from 1, and tensor at which two trajectories differ, and the factor; None if they do not.
+    """The first step, from 1, and tensor at which two trajectories differ, and the factor; None if they are equal.
 
-    The factor is our change of w in that step over theirs, for the entry that differs most.
+    The factor is our change of w in that step divided by theirs, for the entry that differs most.
     """
     pairs = list(zip(split(ours, shapes), split(theirs, shapes)))
     equal = torch.stack([alike(*pair) for pair in pairs])  # [tensors, steps + 1]
@@ -228,12 +229,12 @@ def proved_mistake(optimizer: str, hyperparameters: dict[str, Any], ours: Tensor
         walked = follow(wrong, defaults | hyperparameters)
         if first_difference(walked, right, SHAPES) and not first_difference(ours, walked, SHAPES):
             changed = "; ".join(line.replace(" * ", " ") for line in lines(wrong) if line not in lines(formula))
-            proved.append(f"your rule equals this one: {name}" + (f": {changed}" if changed else ""))
+            proved.append(f"the rule has this mistake: {name}" + (f": {changed}" if changed else ""))
     return proved[0] if len(proved) == 1 else ""
 
 
 def broken_property(rule: Maker) -> dict[str, Any] | None:
-    """What is wrong with a rule that has no class to compare it with; None if nothing is found."""
+    """What is wrong with a rule that has no class to compare with; None if nothing is found."""
     alone = trajectory(rule, PROBLEM)
     if torch.equal(alone[0], alone[-1]):
         return {"mistake": "it does not change w in place"}
@@ -242,20 +243,20 @@ def broken_property(rule: Maker) -> dict[str, Any] | None:
         return {"first_step": int(finite.int().argmin()), "mistake": "w does not stay finite"}
     beside = torch.stack([walked for walked, _ in zip(walk(rule, PROBLEM), walk(rule, OTHER))])
     if found := first_difference(beside, alone, SHAPES):
-        return found | {"mistake": "it keeps something outside of state: beside another run it differs"}
+        return found | {"mistake": "it keeps something outside of state: a second run changes the first"}
     networks, *rest = shape = SHAPES[-1]
     n = math.prod(shape)
     stack = Problem([shape], PROBLEM.start[-n:], PROBLEM.gradients[:, -n:])
     apart = stack._replace(shapes=[tuple(rest)] * networks)
     if found := first_difference(trajectory(rule, stack), trajectory(rule, apart), [shape]):
-        return found | {"mistake": "a network in a stack is not updated as it is alone"}
+        return found | {"mistake": "it updates a network in a stack otherwise than alone"}
     return None
 
 
 def check_rule(optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any]:
-    """Compare a rule with its class, or check what can be checked without one: a row with COLUMNS.
+    """Compare a rule with its class, or check its properties if it has none: a row with COLUMNS.
 
-    ``verdict`` is ``equal`` or ``different``; what does not apply is empty. A rule that raises is different.
+    ``verdict`` is ``equal`` or ``different``; cells that do not apply are empty. A rule that raises is different.
     """
     row = dict.fromkeys(COLUMNS, "") | {"optimizer": optimizer, "setting": in_words(hyperparameters)}
     rule, reference = (partial(by, optimizer, hyperparameters) for by in (by_rule, by_torch))
@@ -281,7 +282,7 @@ def where(error: Exception) -> str:
 
 
 def settings(optimizer: str) -> list[dict[str, Any]]:
-    """Settings to check a rule with: all combinations of its hyperparameters, and all of them at their other values."""
+    """Settings to check a rule with: all combinations of its hyperparameters, and all at their second values."""
     defaults = optimizers.defaults(optimizer)
     values = {name: VALUES.get(name, (0.5, 0.25)) for name in defaults if name in VALUES or defaults[name] is None}
     optional = [name for name in values if name != "lr" and defaults[name] is not None]
@@ -292,7 +293,7 @@ def settings(optimizer: str) -> list[dict[str, Any]]:
 
 
 def check_rules(own: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
-    """Check every rule, with ``settings`` and with the experiment's ``own``, pairs of optimizer and hyperparameters."""
+    """Check every rule in its ``settings`` and in the ``own`` ones, pairs of optimizer and hyperparameters."""
     rows = []
     for optimizer in optimizers.OPTIMIZERS:
         asked = settings(optimizer) + [hyperparameters for name, hyperparameters in own if name == optimizer]

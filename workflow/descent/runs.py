@@ -1,4 +1,4 @@
-"""A training's results, read back from its folder."""
+"""Read a training's results from its folder."""
 
 import json
 from functools import cached_property
@@ -15,8 +15,8 @@ from descent.files import sha256
 class Run:
     """What `train` wrote into a folder.
 
-    Every file is compared with its checksum in run.json before it is read, so that no table that was edited or
-    damaged is reported as a result: SystemExit names it.
+    Every file is compared with its checksum in run.json before it is read. If it was edited or damaged, SystemExit
+    names it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,7 +38,7 @@ class Run:
 
     @cached_property
     def evaluation(self) -> pd.DataFrame:
-        """One row per seed and epoch, on the test set: seed, epoch, loss, accuracy; of a sweep's job more columns."""
+        """One row per seed and epoch, on the test set or, in a sweep, held-out images: seed, epoch, loss, accuracy."""
         return pd.read_csv(self.checked("evaluation.csv"))
 
     @cached_property
@@ -48,12 +48,12 @@ class Run:
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """``classes`` [seeds, images], what each seed's trained network says each image is; ``labels`` [images]."""
+        """``classes`` [seeds, images], what each trained network predicts for each image; ``labels`` [images]."""
         return load_file(self.checked("predictions.safetensors"))
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each seed's trained network is right about each image: [seeds, images], 0 or 1."""
+        """Whether each trained network is right about each image: [seeds, images], 0 or 1."""
         return (self.predictions["classes"] == self.predictions["labels"]).astype(float)
 
     @property

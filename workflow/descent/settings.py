@@ -1,4 +1,4 @@
-"""A setting: an optimizer with values for its hyperparameters, as config.yaml has a variant; its names."""
+"""A setting is an optimizer with values of its hyperparameters, written as a variant of config.yaml."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ def hyperparameters(variant: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def in_words(hyperparameters: Mapping[str, Any]) -> str:
-    """Hyperparameters as a text, whatever their order: lr 0.1, momentum 0.9."""
+    """Hyperparameters as text, lr first, whatever their order: lr 0.1, momentum 0.9."""
     names = sorted(hyperparameters, key=lambda name: (name != "lr", name))
     return ", ".join(f"{name} {json.dumps(hyperparameters[name])}" for name in names)
 

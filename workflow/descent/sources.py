@@ -1,4 +1,4 @@
-"""Which files of the package a module runs, and a checksum of them: what was made by other code is stale."""
+"""The files that a step imports, and their checksum: what other code made is stale."""
 
 import ast
 import hashlib
@@ -13,7 +13,7 @@ RULES = PACKAGE / "optimizers.py"
 
 @cache
 def sources(module: str) -> list[Path]:
-    """The files of the package that run when ``module`` does: its own, and those of all that it imports; sorted."""
+    """The files of the package that ``module`` imports, directly or not, and its own; sorted."""
     finder = ModuleFinder(path=[str(PACKAGE.parent)])
     finder.import_hook(module)
     files = (getattr(found, "__file__", None) for found in finder.modules.values())
@@ -21,7 +21,7 @@ def sources(module: str) -> list[Path]:
 
 
 def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
-    """SHA-256 of the content of some files, in their order; of optimizers.py only what one ``optimizer`` uses."""
+    """SHA-256 of the contents of ``files``, in their order; of optimizers.py only what ``optimizer`` uses, if given."""
     contents = (
         of_optimizer(file.read_text(encoding="utf-8"), optimizer).encode()
         if optimizer and file == RULES
@@ -34,7 +34,7 @@ def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
 def of_optimizer(text: str, optimizer: str) -> str:
     """The text of optimizers.py without the rules and entries of the other optimizers, and without blank lines.
 
-    A function that only other rules call goes with them. So a new rule makes no training of another stale.
+    Functions that only these call are left out too. So a new rule makes no training with another optimizer stale.
     """
     tree = ast.parse(text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}

@@ -6,19 +6,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
-LEAST_SEEDS = 4  # of fewer there is no interval: Student's t is 12.7 for two and 4.3 for three
+LEAST_SEEDS = 4  # fewer give no interval: Student's t is 12.7 for two and 4.3 for three
 
 
 def t_quantile(degrees: float | np.ndarray) -> float | np.ndarray:
-    """Student's t with 2.5 % of the distribution above it."""
+    """The 97.5 % quantile of Student's t."""
     return stdtrit(degrees, 0.975)
 
 
 def describe(name: str, values: ArrayLike, bounds: tuple[float, float] = (-math.inf, math.inf)) -> dict[str, float]:
     """Mean, standard deviation, and 95 % interval of the mean, as ``{name}_mean``, ``_std``, ``_low``, ``_high``.
 
-    The standard deviation is that of a sample (n − 1); the interval is Student's, mean ± t std / √n, as far as it lies
-    within the ``bounds`` of the figure. NaN: the deviation of one value, the interval of fewer than LEAST_SEEDS.
+    The standard deviation is that of a sample (n − 1); the interval is Student's, mean ± t std / √n, clipped to the
+    ``bounds`` of the figure. One value has no deviation, and fewer than LEAST_SEEDS have no interval: NaN.
     """
     values = np.asarray(values, dtype=float)
     n, mean = len(values), values.mean()
@@ -29,7 +29,7 @@ def describe(name: str, values: ArrayLike, bounds: tuple[float, float] = (-math.
 
 
 def prediction_interval(values: ArrayLike) -> tuple[float, float]:
-    """The interval that holds one more value with a probability of 95 %: mean ± t std √(1 + 1/n).
+    """The interval that contains one more value with a probability of 95 %: mean ± t std √(1 + 1/n).
 
     This is exact for independent values from one normal distribution. NaN for one value.
     """
@@ -40,13 +40,13 @@ def prediction_interval(values: ArrayLike) -> tuple[float, float]:
 
 
 def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The 95 % interval of the mean of ``values`` [seeds, images], and p of its being 0: for new seeds and new images.
+    """The mean of ``values`` [seeds, images] for new seeds and new images: its 95 % interval, and the p-value of 0.
 
     Seeds and images are crossed random effects, values[s, i] = mean + a_s + b_i + c_si. With S seeds and I images the
     variance of the mean is estimated by (MS_seeds + MS_images − MS_rest) / (S I) from the mean squares of the analysis
     of variance (Cornfield and Tukey, "Average values of mean squares in factorials", 1956), its degrees of freedom by
     Satterthwaite's formula ("An approximate distribution of estimates of variance components", 1946). The interval is
-    never narrower, and p never smaller, than Student's over seeds alone. NaN of fewer than LEAST_SEEDS.
+    never narrower, and p never smaller, than Student's over seeds alone. All are NaN for fewer than LEAST_SEEDS.
     """
     seeds, images = values.shape
     mean = values.mean()
@@ -63,15 +63,15 @@ def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
         degrees = np.append(degrees, total**2 / (squares**2 / freedom).sum())
     errors = np.sqrt(variances / values.size)
     half = (t_quantile(degrees) * errors).max()
-    with np.errstate(divide="ignore"):  # an error of 0: infinitely sure
+    with np.errstate(divide="ignore"):  # an error of 0 gives p = 0
         p = (2 * stdtr(degrees, -abs(mean) / errors)).max() if half else float(mean == 0)
     return mean - half, mean + half, p
 
 
 def holm(p: ArrayLike) -> np.ndarray:
-    """Holm's adjusted p-values ("A simple sequentially rejective multiple test procedure", 1979); NaN counts for none.
+    """Holm's adjusted p-values ("A simple sequentially rejective multiple test procedure", 1979); NaN is ignored.
 
-    Where all with an adjusted p below 0.05 are called real, one or more wrongly so has a probability of at most 5 %.
+    If all with an adjusted p below 0.05 are called real, the probability of one or more false calls is at most 5 %.
     """
     p = np.asarray(p, dtype=float)
     adjusted = np.full(len(p), math.nan)

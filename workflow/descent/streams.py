@@ -1,4 +1,4 @@
-"""Random numbers: every use of a seed has a stream of its own, so that no use repeats the numbers of another."""
+"""Random numbers: each use of a seed has a separate stream, so that no use repeats another's numbers."""
 
 import torch
 from numpy.random import SeedSequence

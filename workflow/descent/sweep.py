@@ -1,4 +1,4 @@
-"""A sweep: for each optimizer a grid of hyperparameters, of which every point is a trial, and its default setting."""
+"""A sweep has a grid of hyperparameters for each optimizer, whose points are its trials, and a default setting."""
 
 from collections.abc import Mapping
 from itertools import pairwise, product
@@ -9,15 +9,15 @@ from descent.settings import name_of
 
 Variant = dict[str, Any]  # as in config.yaml: implementation, optimizer, and a value for each hyperparameter
 
-TRIALS, FINAL = 1000, 2000  # first seeds of trials and final runs: the default run should use none of them
+TRIALS, FINAL = 1000, 2000  # first seeds of trials and final runs, which the default run must not use
 MEMORY = 4e9  # bytes that the trainings of one job may take on a GPU
-MOST_PER_JOB = 500  # trials, which stand on the job's command line
+MOST_PER_JOB = 500  # trials, as they are all on the job's command line
 
 
 def values(axis: Any) -> list:
-    """The values of an axis: those of a list, n of them spaced evenly in log10, or one.
+    """The values of an axis: those of a list, n values spaced evenly in log10, or a single one.
 
-    Rounded to six significant digits, so that a value reads the same in a file's name as in a table.
+    Spaced values are rounded to six significant digits, so that they read the same in folder names and in tables.
     """
     if isinstance(axis, dict):
         (low, high), n = axis["log10"], axis["points"]
@@ -51,7 +51,7 @@ def points(grid: Mapping) -> list[Variant]:
 
 
 def default(grid: Mapping) -> Variant:
-    """The default setting: what the grid sweeps has its default, as in torch.optim; the rest is as in the grid."""
+    """The default setting: swept hyperparameters have their defaults of optimizers.py, others the grid's value."""
     usual = defaults(grid["optimizer"])
     return variant(grid, {name: its[0] if len(its) == 1 else usual[name] for name, its in axes(grid).items()})
 
@@ -67,7 +67,7 @@ def settings(grids: Mapping[str, Mapping]) -> dict[str, Variant]:
 
 
 def marks(grid: Mapping, variants: Mapping[str, Variant]) -> list[str]:
-    """The names of the points of a grid that are variants of config.yaml too, by either implementation."""
+    """The names of a grid's points that are also variants of config.yaml, in either implementation."""
     usual = variant(grid, defaults(grid["optimizer"]))
     same = {name_of(usual | v | {"implementation": "custom"}) for v in variants.values()}
     return [name_of(point) for point in points(grid) if name_of(usual | point) in same]
@@ -82,16 +82,16 @@ def seeds(sweep: Mapping) -> dict[str, list[int]]:
 
 
 def edges(grid: Mapping, setting: Mapping) -> list[str]:
-    """The hyperparameters of which a setting has the least or the largest of the grid's values."""
+    """The hyperparameters of a setting that have the smallest or the largest value of the grid."""
     its = {name: axes(grid)[name] for name in swept(grid) if name != "betas"}
     return [name for name in its if setting[name] in (min(its[name]), max(its[name]))]
 
 
 def jobs(sweep: Mapping, hidden: list[int]) -> list[list[str]]:
-    """The trials cut into what a GPU trains at once: those of one grid, as many as fit into MEMORY.
+    """The trials that each GPU job trains at once: those of one grid, as many as fit into MEMORY.
 
-    A run of a network with these ``hidden`` sizes holds its parameters, their gradients, two states and temporary
-    ones, and the logits of an epoch: 784-100-100-10 takes some 5 MB.
+    A run of a network with these ``hidden`` sizes is estimated to need eight floats per parameter (itself, gradient,
+    optimizer states, temporaries) and the logits of an epoch: some 5 MB for 784-100-100-10.
     """
     parameters = sum((n_in + 1) * n_out for n_in, n_out in pairwise([784, *hidden, 10]))
     run = 4 * (8 * parameters + 60_000 * 10)

@@ -1,4 +1,4 @@
-"""The last lines of a run, on any terminal, in any locale, and where nobody reads them."""
+"""The last lines of a run, for any terminal and locale, and even if the reader has gone."""
 
 import os
 import sys
@@ -9,21 +9,21 @@ PAGES = ("results/report.html", "results/sweep.html")
 
 
 def show_news(since: float) -> None:
-    """Print the answer, the table of results, and where the pages are, of what was made after ``since``, a time."""
+    """Print the answer, the table of results and the paths of the pages, if made after ``since``, a Unix time."""
     new = [page for page in map(Path, PAGES) if page.exists() and page.stat().st_mtime > since]
     if Path(PAGES[0]) in new:
         answer, table, *_ = Path("results/summary.md").read_text(encoding="utf-8").split("\n\n")
         show(f"\n{answer}\n\n{table}")
     for page in new:
-        show(f"\nThe page to read: {page.absolute()}")
+        show(f"\nOpen the report: {page.absolute()}")
 
 
 def show(text: str) -> None:
-    """Print ``text``: with +/- for ± where the terminal has no ±, and nothing where the reader has gone."""
+    """Print ``text``, with +/- if the terminal has no ±; print nothing if the reader has gone."""
     try:
         print(text, flush=True)
     except UnicodeEncodeError:
         show(text.replace("±", "+/-").encode("ascii", "replace").decode())
     except BrokenPipeError:
-        with suppress(OSError):  # what is still in the buffer goes nowhere, and Python does not complain when it ends
+        with suppress(OSError):  # discards the buffer, so that Python does not complain when it ends
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,12 +38,12 @@ def train(
     drop_last: bool,
     after_epoch: Callable[[int, Metrics, Metrics], None] = lambda *_: None,
 ) -> tuple[Metrics, Metrics]:
-    """Train every seed's network at once, in place, and return its metrics.
+    """Train the networks of all seeds at once, in place, and return their metrics.
 
     ``parameters`` are stacked over ``seeds``. ``step`` updates them by their ``.grad`` and clears it
     (``optimizers.make_step``). Returns the metrics of each minibatch before its step, [epochs * minibatches, seeds],
-    and on ``evaluation_split`` after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` is given
-    what was measured so far.
+    and on ``evaluation_split`` after each epoch, [epochs, seeds]. ``after_epoch(epoch, training, evaluation)`` gets all
+    metrics so far.
     """
     images = len(train_split.labels)
     batches = minibatches(images, batch_size, drop_last)
@@ -63,7 +63,7 @@ def train(
 
             logits = forward(parameters, x)  # [seeds, 10, batch]
             loss = cross_entropy(logits, y)  # [seeds]
-            loss.sum().backward()  # a seed's parameters get the gradient of its own loss: no other depends on them
+            loss.sum().backward()  # a seed's parameters get the gradient of their own loss: no other depends on them
             step()
             training.loss[iteration] = loss.detach()
             training.accuracy[iteration] = accuracy(logits.detach(), y)
@@ -74,7 +74,7 @@ def train(
 
 
 def minibatches(images: int, batch_size: int, drop_last: bool) -> list[slice]:
-    """Cut ``images`` images into consecutive minibatches; ``drop_last`` leaves out one that is not full."""
+    """Cut ``images`` images into consecutive minibatches; ``drop_last`` leaves out the last if it is not full."""
     stop = images - images % batch_size if drop_last else images
     return [slice(start, min(start + batch_size, stop)) for start in range(0, stop, batch_size)]
 
@@ -90,10 +90,10 @@ def permutations(seeds: list[int], images: int) -> Iterator[Tensor]:
 
 
 def divergence(training: Metrics, evaluation: Metrics) -> list[int | None]:
-    """For each seed the first iteration whose loss is not finite; None if there is none.
+    """For each seed, the first iteration whose loss is not finite, or None.
 
-    A network that is lost in the last step of all shows it in the evaluation: it diverges in the iteration that would
-    come next.
+    A network that is lost in the very last step shows it only in the evaluation: it diverges in the iteration that
+    would come next.
     """
     lost = ~torch.cat([training.loss, evaluation.loss[-1:]]).isfinite()
     return [first if diverged else None for first, diverged in zip(lost.int().argmax(0).tolist(), lost.any(0).tolist())]

@@ -1,11 +1,11 @@
-// Curves to look into; the static figures stay for print and where there is no script. A click on a name in the
-// legend switches a variant off and on in both charts; the legend shows the values nearest to the pointer.
+// Interactive charts; the static figures remain for print and without scripts. A click on a name in the legend
+// switches a variant off and on in both charts. The legend shows the values nearest to the pointer.
 (() => {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(name).trim();
   const axis = { stroke: () => colour("--ink"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") } };
 
-  // From one digit, at which uPlot's ticks start, to just above; its own range is of whole decades.
+  // From a value with one digit, where uPlot's ticks start, to just above the data; uPlot's default is whole decades.
   function range(u, least, most) {
     if (most == null) return [null, null];
     const unit = 10 ** Math.floor(Math.log10(least));
@@ -18,10 +18,10 @@
     accuracy: { title: "accuracy", number: (v) => (100 * v).toFixed(2) + " %", tick: (v) => +(100 * v).toFixed(1) + " %", scale: {} },
   };
 
-  // A chart of one metric against x; each curve has an x of its own.
+  // A chart of one metric against x, which differs between the curves.
   function chart(place, { variants, charts }, x, metric, group) {
     const curves = charts[x], { title, number, tick, scale } = metrics[metric];
-    // One standard deviation on both sides of each curve that is shown, beneath the curves.
+    // Bands of one standard deviation on both sides of each visible curve, drawn beneath the curves.
     function bands(u) {
       const { ctx, bbox } = u;
       ctx.save();
@@ -43,7 +43,7 @@
       });
       ctx.restore();
     }
-    // The point of a curve that is nearest to the pointer.
+    // The point of a curve nearest to the pointer.
     function nearest(u, i, at) {
       for (let d = 0; i && d < u.data[0].length; d++) for (const t of [at - d, at + d]) if (u.data[i][t] != null) return t;
       return at;
@@ -56,7 +56,7 @@
       legend: { markers: { dash: (u, i) => (variants[i - 1]?.dashed ? "dashed" : "solid"), width: (u, i) => (i ? Math.max(2, variants[i - 1].width) : 0) } },
       scales: { x: { time: false }, y: scale },
       axes: [
-        { ...axis, label: x === "seconds" ? "seconds of training, a seed" : x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
+        { ...axis, label: x === "seconds" ? "seconds of training per seed" : x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
         { ...axis, size: 64, label: (x === "iteration" ? "training " : "test ") + title, values: (u, ticks) => ticks.map((v) => (v == null ? "" : tick(v))) },
       ],
       series: [
@@ -73,11 +73,11 @@
   }
 
   document.documentElement.classList.add("script");
-  const charts = new Map();  // by their places
+  const charts = new Map();  // by the elements that they are in
   document.querySelectorAll(".live").forEach((live, i) => {
     const curves = JSON.parse(document.getElementById(live.dataset.curves).textContent);
     const choice = live.querySelector("select");
-    // Both places first: each then has the width that it keeps.
+    // Create both elements before the charts, so that each has its final width.
     const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
     const show = (x) => places.forEach(([metric, place]) => {
       charts.get(place)?.destroy();

@@ -1,5 +1,5 @@
-# `snakemake calibration`: the trainings by which the sheet is judged. The default run needs their table alone, which
-# comes with Descent.
+# `snakemake calibration`: the trainings that calibrate the verdict on the sheet. The default run needs only their
+# table, which is in workflow/resources/.
 
 
 rule calibration:

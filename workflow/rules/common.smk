@@ -1,4 +1,4 @@
-# What the rules share: names from the config, and the helpers that make their commands.
+# Shared by the rules: names from the config, and helpers for their commands.
 
 import atexit
 import json
@@ -29,24 +29,24 @@ from descent.terminal import show_news
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 STACKS = stacks(config) | calibration.STACKS
 SWEEP = config.get("sweep")
-# What may be trained, by the names of its folders: variants, the sweep's settings, and the calibration's.
+# All settings that may be trained, by folder name: variants, the sweep's, and the calibration's.
 SETTINGS = VARIANTS | (grid.settings(SWEEP["optimizers"]) if SWEEP else {}) | calibration.SETTINGS
 TENSORBOARD = config["training"].get("tensorboard", False)
 DEVICE = choose(config["device"])
 TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" if SWEEP else None for stage in ("trials", "final"))
-GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the trials that train in one stack
+GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the sweep's trials, by the stack that trains them
 CALIBRATION = [f"results/{stack}/{setting}" for stack, its in calibration.TRAINED.items() for setting in its]
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
 
-if sys.stdout is None:  # it was closed, and would be for the steps
+if sys.stdout is None:  # closed, as it would be for the steps
     shell.prefix("set -euo pipefail; exec > /dev/null; ")
-atexit.unregister(show_news)  # a module is read again for each of its `use rule`
-atexit.register(show_news, since=time.time())  # and not onsuccess, which modules lack
+atexit.unregister(show_news)  # this file is read again for each `use rule` of a module
+atexit.register(show_news, since=time.time())  # not onsuccess, which modules lack
 for one, other in alike(VARIANTS):
-    print(f"config.yaml: the variants {one} and {other} are the same in everything", file=sys.stderr)
+    print(f"config.yaml: the variants {one} and {other} have the same settings", file=sys.stderr)
 
-# Every step is run by the Python that runs Snakemake, and ends with it. A relative PYTHONPATH has no checkout's colon.
-# glibc keeps freed memory: to return arrays of a megabyte and ask for them again took a twentieth of a training's time.
+# Steps run in Snakemake's Python and end with Snakemake. PYTHONPATH is relative: the checkout's path may have a colon.
+# glibc keeps freed memory: returning arrays of a megabyte and asking for them again took 5 % of a training's time.
 os.environ.update(
     PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
     PYTHONPATH=os.pathsep.join([os.path.relpath(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
@@ -62,13 +62,13 @@ wildcard_constraints:
     variant="|".join([*VARIANTS, "[^/]+=[^/]+"]),
 
 
-# A cluster has GPUs of its own, however many `--resources gpu=1` allows on this machine.
+# `--resources gpu=1` limits the GPUs of this machine, not those of a cluster.
 resource_scopes:
     gpu="local",
 
 
 def progress():
-    """How much of the run is done, from 0 to 1. A training counts for its epochs, every other job for one."""
+    """The fraction of the run that is done. A training counts as its number of epochs, every other job as one."""
     done = total = 0
     for job in workflow.dag.needrun_jobs(exclude_finished=False):
         training = job.rule.name == "train"
@@ -82,37 +82,37 @@ def progress():
 
 
 def step(name, arguments):
-    """The command that runs a step, with what it prints on the terminal, while there is one, and in the rule's log."""
+    """The command that runs a step and copies what it prints to the terminal, while there is one, and the log."""
     return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
 def code(name, *files, optimizer=None):
-    """A checksum of all code that a step runs, for one ``optimizer`` if that is given, and of ``files`` of workflow/.
+    """A checksum of the code that a step imports, for one ``optimizer`` if given, and of ``files`` in workflow/.
 
-    As a parameter it makes what other code made stale, however old the files look.
+    As a parameter, it makes the results of other code stale, whatever the files' times.
     """
     return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files], optimizer)
 
 
 def sweep_results(wildcards):
-    """What `snakemake sweep` makes; stop with one line if it cannot, which the default run does not mind."""
+    """The files of `snakemake sweep`. A mistake in its config stops only the sweep, with one line."""
     if SWEEP["network"] not in NETWORKS:
         sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
     for stage, seeds in grid.seeds(SWEEP).items():
         if shared := set(seeds) & set(config["seeds"]):
-            sys.exit(f"config.yaml: seeds: {min(shared)} is a seed of the sweep's {stage} runs too; choose another")
+            sys.exit(f"config.yaml: seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
     return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
 
 
 def final_runs(wildcards):
-    """The files of the sweep's final runs: of the chosen settings and of the default ones."""
+    """The files of the sweep's final runs, with the chosen and the default settings."""
     choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
     defaults = [name_of(grid.default(its)) for its in SWEEP["optimizers"].values()]
     return expand(rules.train.output, network=FINAL, variant=sorted({*choices.values(), *defaults}))
 
 
 def calibration_files(wildcards):
-    """What the calibration's table is made of; stop with one line if the data is not MNIST."""
+    """The files that make the calibration's table. Other data than MNIST stops the run with one line."""
     if "sha256" in config["data"]:
-        sys.exit("config.yaml: data.sha256: the lab's trainings are of MNIST, and so is their calibration")
+        sys.exit("config.yaml: data.sha256: the calibration needs MNIST, like the lab's trainings: remove this key")
     return [f"{run}/{file}" for run in CALIBRATION for file in ("training.csv", "evaluation.csv", "run.json")]

@@ -125,7 +125,7 @@ rule compare_published:
             results="results",
             networks=list(NETWORKS),
             variants=list(VARIANTS),
-            mnist="sha256" not in config["data"],  # then the download had to be MNIST itself
+            mnist="sha256" not in config["data"],  # without other checksums, the data is MNIST
         ),
     shell:
         step("compare_published", "{params.options}")

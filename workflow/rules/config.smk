@@ -1,5 +1,5 @@
-# config.yaml is checked before anything else happens, and before Snakemake reads it: the first mistake in it
-# ends the run with one readable line.
+# config.yaml is checked before anything else, even before Snakemake reads it: the first mistake ends the run with one
+# readable line.
 
 import os
 import sys
@@ -8,14 +8,12 @@ from pathlib import Path
 
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 if not WORKFLOW.is_dir():
-    sys.exit("Descent runs its steps from its own files: clone it, and name the Snakefile of that clone.")
+    sys.exit("Descent runs its steps from its own files: clone it, and name the clone's Snakefile.")
 if workflow.modifier.path_modifier.replace_prefix("results") != "results":
-    sys.exit(
-        "Descent writes into results/ and resources/ and allows no prefix: run it with --directory FOLDER instead."
-    )
+    sys.exit("Descent writes into results/ and resources/ and allows no prefix: use --directory FOLDER instead.")
 if os.pathsep in os.path.relpath(WORKFLOW):
     sys.exit(
-        f"Descent lies in {WORKFLOW}, whose colon PYTHONPATH cannot hold: run it in its own folder, or rename that."
+        f"Descent is in {WORKFLOW}, and PYTHONPATH allows no colon: run it in its own folder, or rename the folder."
     )
 sys.path.insert(0, str(WORKFLOW))
 
@@ -32,7 +30,7 @@ def one_line_for_a_mistake_in(file):
         sys.exit(f"{file}: {error}")
 
 
-# As a module, the config is what the using workflow gives, and its config.yaml is its own.
+# As a module, Descent gets its config from the workflow that uses it; a config.yaml there is that workflow's.
 if not workflow.modifier.skip_configfile:
     if Path("config.yaml").exists():
         with one_line_for_a_mistake_in("config.yaml"):
@@ -46,4 +44,4 @@ configfile: "config.yaml"
 
 
 with one_line_for_a_mistake_in("config.yaml"):
-    check(config, SCHEMA)  # with what --config and --configfile changed in it
+    check(config, SCHEMA)  # with the changes of --config and --configfile

@@ -11,7 +11,7 @@ rule download_mnist:
     localrule: True
     params:
         code=code("download_mnist"),
-        # A function: Snakemake would look for wildcards in a text, and a folder's name may hold braces.
+        # A function, because Snakemake would take braces in a folder's name for wildcards.
         options=lambda wildcards: options(
             source=SOURCE,
             sha256=json.dumps(config["data"]["sha256"], sort_keys=True) if "sha256" in config["data"] else None,

@@ -1,4 +1,4 @@
-# `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and a page of its own.
+# `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and their page.
 
 GRIDS = SWEEP["optimizers"]
 HEAT_MAPS = [optimizer for optimizer, its in GRIDS.items() if len(grid.swept(its)) > 1]
@@ -10,7 +10,7 @@ rule sweep:
     localrule: True
 
 
-# On a GPU one job trains the trials of a grid in one stack, up to 4 GB and 500 of them.
+# On a GPU, one job trains the trials of a grid in one stack: at most 500, and as many as fit into 4 GB.
 for number, trials in enumerate(GPU_JOBS):
 
     rule:
@@ -40,7 +40,7 @@ for number, trials in enumerate(GPU_JOBS):
             )
 
 
-# A checkpoint: where the choice stays the same, its final runs stay too.
+# A checkpoint, so that the final runs of an unchanged choice stay.
 checkpoint choose:
     input:
         expand([rules.train.output.evaluation, rules.train.output.run], network=TRIALS, variant=grid.trials(GRIDS)),

@@ -26,7 +26,7 @@ rule initialize:
         )
 
 
-# A sweep's trials and final runs are variants of its own stacks of networks: results/sweep/NETWORK/trials and /final.
+# A sweep's trials and final runs are variants of two more stacks: results/sweep/NETWORK/trials and /final.
 rule train:
     input:
         mnist=rules.download_mnist.output,

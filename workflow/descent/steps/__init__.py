@@ -1,4 +1,4 @@
-"""The steps of the workflow: ``python -m descent.steps.RULE`` is what a rule runs."""
+"""The steps of the workflow: a rule runs ``python -m descent.steps.RULE``."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ from select import select
 
 
 def command_line(description: str, epilog: str | None = None) -> argparse.ArgumentParser:
-    """Start a step: end it with its Snakemake, and return the parser of its options."""
+    """Return the parser of a step's options, and make the step end with its Snakemake."""
     end_with_snakemake()
     return argparse.ArgumentParser(
         description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -17,10 +17,10 @@ def command_line(description: str, epilog: str | None = None) -> argparse.Argume
 
 
 def end_with_snakemake() -> None:
-    """Send this process SIGTERM when the Snakemake that started it ends, however that came to its end.
+    """Send this process SIGTERM when the Snakemake that started it ends, for whatever reason.
 
-    The rules name its process in DESCENT_SNAKEMAKE; without that nothing happens. On SIGTERM and on Ctrl-C Python
-    unwinds the step, so that it leaves no half file, and prints no traceback.
+    DESCENT_SNAKEMAKE is its process id; without it, nothing happens. On SIGTERM and Ctrl-C, Python unwinds the step:
+    it leaves no partial file and prints no traceback.
     """
     if "DESCENT_SNAKEMAKE" not in os.environ:
         return

@@ -1,4 +1,4 @@
-"""Put the features of trainings into the table by which the sheet is judged."""
+"""Write the table of the calibration: the features of its trainings."""
 
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,7 @@ HEAD = """\
 
 
 def rows(run: Run) -> pd.DataFrame:
-    """A run's hyperparameters (``momentum`` is 0 without), seeds and features, one row per seed."""
+    """A run's hyperparameters (``momentum`` is 0 if absent), seeds and features, one row per seed."""
     point = {"lr": 0, "momentum": 0} | run.record["hyperparameters"]
     return run_features(run).round(5).reset_index().assign(**point)
 

@@ -1,4 +1,4 @@
-"""Check every update rule beside its torch.optim class, over the same gradients, without any data."""
+"""Compare every update rule with its torch.optim class, over the same gradients, without any data."""
 
 import json
 import sys
@@ -11,14 +11,14 @@ from descent.steps import command_line
 
 
 def table(rows: list[dict]) -> str:
-    """The rows as a table to read."""
+    """The rows as an aligned text table."""
     cells = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
 def count(rows: list[dict]) -> list[tuple]:
-    """Each optimizer with its class, empty if it has none, and how many of its settings were checked and are equal."""
+    """For each optimizer its class, empty if it has none, and how many settings were checked and are equal."""
     verdicts = {
         optimizer: [row["verdict"] for row in rows if row["optimizer"] == optimizer] for optimizer in OPTIMIZERS
     }
@@ -33,10 +33,10 @@ def main() -> None:
         __doc__,
         "Prints a table: for each setting whether rule and class are equal to 1e-12, or the first step and tensor at "
         "which they differ, the factor between their changes of w, and the mistake if it is proved. A rule without a "
-        "class is checked for what can be. Writes rules.csv (this table) and rule_verdicts.csv (one row per optimizer) "
-        "with --results. Without it, exits with 1 if a rule differs.",
+        "class is checked for its properties. With --results, writes rules.csv (this table) and rule_verdicts.csv (one "
+        "row per optimizer). Without it, exits with 1 if a rule differs.",
     )
-    parser.add_argument("--results", type=Path, help="the folder with the results of all steps")
+    parser.add_argument("--results", type=Path, help="the folder of all results")
     parser.add_argument(
         "--setting", nargs=2, action="append", default=[], metavar=("OPTIMIZER", "JSON"), help="one more to check"
     )

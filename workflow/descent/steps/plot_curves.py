@@ -1,4 +1,4 @@
-"""Plot a network's curves: of the training, all variants and each alone, and of the test set."""
+"""Plot a network's curves: training, with all variants and with each alone, and test set."""
 
 import json
 import math
@@ -18,14 +18,14 @@ from descent.progress import seconds_by_epoch
 from descent.runs import Run
 from descent.steps import command_line
 
-# A thin dashed line on a broad pale one: both are seen where they coincide.
+# A thin dashed line on a broad pale one: both stay visible where they coincide.
 STYLES = {
     "custom": {"linewidth": 3.5, "alpha": 0.45, "linestyle": "-", "zorder": 2},
     "torch": {"linewidth": 1.1, "alpha": 1.0, "linestyle": (0, (5, 2)), "zorder": 3},
 }
 
 
-HIGHEST_LOSS = 10  # nats, that a figure shows; an untrained network has 2.3
+HIGHEST_LOSS = 10  # nats, the top of a figure; an untrained network has 2.3
 DIVERGED = " (diverged)"
 
 
@@ -33,9 +33,9 @@ def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) ->
     """Running means over ``window`` iterations, seed by seed, then their mean and standard deviation over seeds.
 
     ``training`` has the columns seed, iteration, loss, accuracy. Returns a frame indexed by iteration, with the
-    columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Two points a window are kept: more would
-    not be seen. The curve ends before the first of the iterations ``diverged``; a window that is longer than the
-    curve shrinks to it.
+    columns (loss, mean), (loss, std), (accuracy, mean), (accuracy, std). Two points per window are kept; more would
+    not be visible. The curve ends before the first of the iterations ``diverged``; a window longer than the curve is
+    cut to its length.
     """
     curves = training.pivot(index="iteration", columns="seed", values=["loss", "accuracy"])
     curves = curves[curves.index < min(diverged, default=math.inf)]
@@ -44,7 +44,7 @@ def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) ->
 
 
 def by_epoch(evaluation: pd.DataFrame) -> pd.DataFrame:
-    """The columns of ``smooth``, of the test set, indexed by the number of epochs done, as long as all is finite."""
+    """Test curves with the columns of ``smooth``, indexed by the number of epochs done, as long as all is finite."""
     curves = evaluation.assign(epochs=evaluation["epoch"] + 1)
     curves = curves.pivot(index="epochs", columns="seed", values=["loss", "accuracy"])
     return over_seeds(curves[np.isfinite(curves).all(axis=1).cummin()])
@@ -55,7 +55,7 @@ def over_seeds(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(panels: Sequence[Axes], curves: dict[str, pd.DataFrame], looks: dict[str, dict], x: str, split: str) -> None:
-    """Draw loss and accuracy of the variants of ``curves`` into two panels, against what their frames are indexed by.
+    """Draw loss and accuracy of the variants of ``curves`` into two panels, against the index of their frames.
 
     ``looks`` gives each variant's label, line style and colour, as matplotlib's keyword arguments. A curve that ends
     because a seed diverged ends in a cross.
@@ -85,9 +85,9 @@ def draw(panels: Sequence[Axes], curves: dict[str, pd.DataFrame], looks: dict[st
 def plot(
     curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int, minibatches: pd.DataFrame | None = None
 ) -> Figure:
-    """The figure of the training: ``curves`` as ``smooth`` made them.
+    """The training figure, from the ``curves`` of ``smooth``.
 
-    ``minibatches``, a variant's training.csv, is drawn faintly below: what the curve is the running mean of.
+    ``minibatches``, a variant's training.csv, is drawn faintly beneath the curve, its running mean.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     panels = figure.subplots(1, 2)
@@ -110,7 +110,7 @@ def plot_test(
     training: dict[str, pd.Series],
     looks: dict[str, dict],
 ) -> Figure:
-    """The figure of the test set: above against the epochs, with the ``training`` losses dotted, below against time."""
+    """The test figure: against epochs above, with the ``training`` losses dotted, and against seconds below."""
     figure = Figure(figsize=(11, 8), layout="constrained")
     above, below = figure.subplots(2, 2, sharey="col")
     for variant, losses in training.items():
@@ -118,7 +118,7 @@ def plot_test(
     draw(above, against_epochs, looks, "epochs", "test")
     for panel in above:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    draw(below, against_seconds, looks, "seconds of training, a seed", "test")
+    draw(below, against_seconds, looks, "seconds of training per seed", "test")
     note(
         figure,
         "line: mean over seeds, band: ± one standard deviation; dotted: training loss, mean over the epoch",
@@ -131,7 +131,7 @@ def note(figure: Figure, text: str) -> None:
 
 
 def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) -> str:
-    """Mean and standard deviation of all curves, for a page in which they can be looked into.
+    """Mean and standard deviation of all curves, for the page's interactive charts.
 
     ``charts`` has the curves against each of iteration, epochs and seconds.
     """
@@ -180,18 +180,16 @@ def main() -> None:
         action="append",
         required=True,
         metavar="WORD",
-        help="a path without ending, for the .svg and the .png to write, and the variants to overlay",
+        help="the .svg and .png to write, a path without suffix, and the variants to overlay",
     )
-    parser.add_argument(
-        "--test-figure", required=True, metavar="PATH", help="without ending: all variants on the test set"
-    )
+    parser.add_argument("--test-figure", required=True, metavar="PATH", help="the test figure to write, without suffix")
     parser.add_argument("--json", type=Path, required=True, help="JSON to write: the smoothed curves of all variants")
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
     arguments = parser.parse_args()
 
     runs = {variant: Run(Path(folder)) for variant, _, folder in arguments.run}
     settings = {variant: what_differs(run) for variant, run in runs.items()}
-    colours = dict(zip(dict.fromkeys(settings.values()), cycle(COLOURS)))  # twins have the same one
+    colours = dict(zip(dict.fromkeys(settings.values()), cycle(COLOURS)))  # twins share one
     looks = {
         variant: {
             "color": colours[settings[variant]],
@@ -216,7 +214,7 @@ def main() -> None:
 
 
 def what_differs(run: Run) -> str:
-    """The optimizer of a run and its hyperparameters."""
+    """A run's optimizer and hyperparameters as JSON."""
     return json.dumps([run.record["optimizer"], run.record["hyperparameters"]], sort_keys=True)
 
 

@@ -19,7 +19,7 @@ COLUMNS = 15
 
 
 def confusion(said: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many images of each class were said to be of each: [labels, classes], the mean over the seeds.
+    """How many images of each label were assigned to each class, mean over the seeds: [labels, classes].
 
     ``said`` is [seeds, images], ``labels`` is [images].
     """
@@ -28,7 +28,7 @@ def confusion(said: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def missed_by_all(said: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
-    """The images that no seed gets right: image, label, what most seeds said, and how many seeds that were."""
+    """The images that no seed gets right: image, label, the most frequent prediction, and its number of seeds."""
     images = np.flatnonzero((said != labels).all(axis=0))
     votes = np.stack([(said[:, images] == number).sum(axis=0) for number in range(CLASSES)])
     return pd.DataFrame(
@@ -37,7 +37,7 @@ def missed_by_all(said: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
 
 
 def plot(matrix: np.ndarray, missed: pd.DataFrame, images: np.ndarray) -> Figure:
-    """A confusion matrix beside the images that all seeds miss; ``images`` are all test images [n, 28, 28]."""
+    """The confusion matrix, and the images that all seeds miss; ``images`` are all test images [n, 28, 28]."""
     shown = missed.head(SHOWN)
     rows = max(1, math.ceil(len(shown) / COLUMNS))
     figure = Figure(figsize=(14, max(5.2, 0.25 + 0.72 * rows)), layout="constrained")
@@ -50,10 +50,10 @@ def plot(matrix: np.ndarray, missed: pd.DataFrame, images: np.ndarray) -> Figure
             look = {"color": "w" if dark else "k", "fontweight": "bold" if label == said else "normal"}
             text = f"{count:.0f}" if count >= 100 else f"{count:.1f}"
             left.text(said, label, text, ha="center", va="center", fontsize=8, **look)
-    left.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="what the network said", ylabel="label")
+    left.set(xticks=range(CLASSES), yticks=range(CLASSES), xlabel="predicted class", ylabel="label")
     left.spines[:].set_visible(False)
 
-    cell = 40  # pixels of an image and what is written below it
+    cell = 40  # pixels for an image and its caption
     sheet = np.full((rows * cell, COLUMNS * cell), 255, dtype=np.uint8)
     for i, row in enumerate(shown.itertuples()):
         y, x = divmod(i, COLUMNS)
@@ -69,14 +69,12 @@ def plot(matrix: np.ndarray, missed: pd.DataFrame, images: np.ndarray) -> Figure
 def main() -> None:
     parser = command_line(
         __doc__,
-        "Writes confusion.csv (a row per variant, label and class) and missed.csv (a row per variant and image) into "
-        "the output folder, and a figure into each variant's folder. Seeds that diverged are left out.",
+        "Writes confusion.csv (one row per variant, label and class) and missed.csv (one row per variant and image) "
+        "into the output folder, and a figure into each variant's folder. Seeds that diverged are left out.",
     )
-    parser.add_argument("--mnist", type=Path, required=True, help="what download_mnist wrote")
+    parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--variants", nargs="+", required=True)
-    parser.add_argument(
-        "--output", type=Path, required=True, help="the network's folder, with a folder of each variant"
-    )
+    parser.add_argument("--output", type=Path, required=True, help="the network's folder, with one for each variant")
     arguments = parser.parse_args()
     with safe_open(arguments.mnist, framework="numpy") as file:
         images, labels = file.get_tensor("test_images"), file.get_tensor("test_labels")

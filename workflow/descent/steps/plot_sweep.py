@@ -1,4 +1,4 @@
-"""Draw a sweep: what a budget of trials reaches, accuracy against the learning rate, and heat maps of two axes."""
+"""Plot a sweep: the best of k trials, accuracy against the learning rate, and heat maps of grids with two axes."""
 
 import json
 from itertools import cycle
@@ -17,7 +17,7 @@ from descent.figures import COLOURS, save
 from descent.settings import name_of
 from descent.steps import command_line
 
-# Accuracies crowd below 100 %, so all figures are drawn in the error, 1 − accuracy, on a logarithmic scale.
+# Accuracies crowd below 100 %, so all figures use a logarithmic scale of the error, 1 − accuracy.
 CHANCE, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of 10,000 images
 TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
 
@@ -37,7 +37,7 @@ def looks(optimizers: list[str]) -> dict[str, dict]:
 
 
 def accuracy_axis(panel: Axes, best: float) -> None:
-    """Make the vertical axis one of accuracy; ``best`` is the least error that is drawn."""
+    """Label the vertical axis of errors with accuracies; ``best`` is the smallest error drawn."""
     panel.set_yscale("log")
     panel.set_ylim(1, 0.8 * best if best < CHANCE else 0.5)
     panel.yaxis.set_major_locator(FixedLocator(TICKS))
@@ -76,7 +76,7 @@ def plot_budget(budget: pd.DataFrame) -> Figure:
 
 
 def plot_sensitivity(trials: pd.DataFrame, marks: list[str], defaults: dict[str, str]) -> Figure:
-    """Validation accuracy against the learning rate, a line an optimizer: the best over its other hyperparameters."""
+    """Validation accuracy against the learning rate, one line per optimizer: the best of the other hyperparameters."""
     figure = Figure(figsize=(10, 5), layout="constrained")
     panel = figure.subplots()
     styles = looks(list(dict.fromkeys(trials["optimizer"])))
@@ -113,7 +113,7 @@ def plot_sensitivity(trials: pd.DataFrame, marks: list[str], defaults: dict[str,
 
 
 def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: str) -> Figure:
-    """Validation accuracy, one row per setting of the other swept hyperparameters, a column a learning rate."""
+    """Validation accuracy, a column per learning rate and a row per setting of the other swept ones."""
     others = [name for name in swept if name != "lr"]
     rows = {
         ", ".join(f"{name} {value}" for name, value in zip(others, key)): its
@@ -159,18 +159,20 @@ def heat_map(trials: pd.DataFrame, swept: list[str], marks: list[str], default: 
 
 
 def box(cell: tuple[float, float], size: float, colour: str, style: object) -> Rectangle:
-    """A frame within a cell of the heat map, of a ``size`` in cells."""
+    """A frame of a ``size`` in cells, centred in a cell of the heat map."""
     corner = cell[0] - size / 2, cell[1] - size / 2
     return Rectangle(corner, size, size, fill=False, edgecolor=colour, linewidth=2, linestyle=style)
 
 
 def main() -> None:
     parser = command_line(
-        __doc__, "Draws budget, sensitivity and heat_map_OPTIMIZER, as .svg and .png, into the folder."
+        __doc__, "Writes budget, sensitivity and heat_map_OPTIMIZER, as .svg and .png, into the folder."
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder with the tables of choose and rank")
-    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
-    parser.add_argument("--marks", nargs="+", default=[], metavar="TRIAL", help="to mark as variants of config.yaml")
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
+    parser.add_argument(
+        "--marks", nargs="+", default=[], metavar="TRIAL", help="trials to mark as variants of config.yaml"
+    )
     arguments = parser.parse_args()
     results, grids, marks = arguments.results, arguments.grids, arguments.marks
 

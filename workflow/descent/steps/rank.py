@@ -1,4 +1,4 @@
-"""Compare the optimizers of a sweep: rank them, and work out what a budget of trials and a target accuracy cost."""
+"""Rank a sweep's optimizers, and compute what a budget of trials reaches and how long a target accuracy takes."""
 
 import json
 import math
@@ -24,8 +24,8 @@ SIGNIFICANT = 0.05
 def rank(chosen: dict[str, np.ndarray]) -> pd.DataFrame:
     """One row per optimizer, best first: its tie group, and how far it is behind the best.
 
-    ``chosen`` says which test images the final runs of each are right about, [seeds, images]. All pairs are compared
-    for new seeds and new images, and their p-values are corrected together by Holm's method.
+    ``chosen`` says whether each optimizer's final runs are right about each test image, [seeds, images]. All pairs are
+    compared for new seeds and new images, and their p-values are corrected together by Holm's method.
     """
     order = sorted(chosen, key=lambda optimizer: -chosen[optimizer].mean())
     pairs = list(combinations(range(len(order)), 2))
@@ -44,17 +44,17 @@ def rank(chosen: dict[str, np.ndarray]) -> pd.DataFrame:
 
 
 def describe_final(prefix: str, run: Run) -> dict:
-    """Test accuracy over the seeds; a network that diverged counts with what it then gets right."""
+    """Test accuracy over the seeds; a network that diverged counts with the accuracy that it has."""
     accuracy = describe(f"{prefix}test_accuracy", run.correct.mean(1), (0, 1))
     return {f"{prefix}runs": len(run.correct), f"{prefix}diverged_runs": len(run.diverged)} | accuracy
 
 
 def main() -> None:
     parser = command_line(__doc__, "Writes ranking.csv, budget.csv and targets.csv.")
-    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="of each optimizer")
+    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
     parser.add_argument("--targets", type=float, nargs="*", default=[], help="validation accuracies to reach")
-    parser.add_argument("--final", type=Path, required=True, help="the folder with a folder for each final setting")
-    parser.add_argument("--results", type=Path, required=True, help="choose's folder, to which this writes too")
+    parser.add_argument("--final", type=Path, required=True, help="the folder of the final runs' folders")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of choose's tables, also for these")
     arguments = parser.parse_args()
     results, grids = arguments.results, arguments.grids
 

@@ -17,10 +17,10 @@ PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
 
 
 def add_up_benchmarks(results: Path, config: dict, trained: float) -> pd.DataFrame:
-    """Time and memory of each rule's jobs, as Snakemake measured them: one row per rule that works on the results.
+    """Time and memory of each rule's jobs, measured by Snakemake: one row per rule.
 
-    ``memory`` is the most that one job had, in MB; null where all jobs ended before Snakemake looked. The networks
-    and variants are those of ``config``; ``trained`` is how many seconds of the `train` jobs were training.
+    ``memory`` is the largest of a job, in MB; null if all jobs ended before Snakemake looked. The networks and
+    variants are those of ``config``; ``trained`` is the training time within the `train` jobs, in seconds.
     """
     folders = [results, *(results / network for network in config["networks"])]
     folders += [results / network / variant for network in config["networks"] for variant in config["variants"]]
@@ -44,7 +44,7 @@ def main() -> None:
     )
     parser.add_argument("--config", type=json.loads, required=True, metavar="JSON", help="the experiment, as JSON")
     parser.add_argument("--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each figure")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     arguments = parser.parse_args()
     config, results = arguments.config, arguments.results
 

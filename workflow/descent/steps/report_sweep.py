@@ -13,8 +13,8 @@ from descent.sweep import swept
 
 def main() -> None:
     parser = command_line(__doc__, "Writes sweep.html, and sweep/experiment.json with the configuration.")
-    parser.add_argument("--sweep", type=json.loads, required=True, metavar="JSON", help="as config.yaml has it")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results")
+    parser.add_argument("--sweep", type=json.loads, required=True, metavar="JSON", help="the sweep of config.yaml")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     arguments = parser.parse_args()
     results, sweep = arguments.results, arguments.sweep
     folder = results / "sweep"

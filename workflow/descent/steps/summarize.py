@@ -1,4 +1,4 @@
-"""Write what the networks reach on the test set, with its spread over seeds, and whether the differences are real."""
+"""Summarize test accuracy and loss over the seeds, and which differences are real."""
 
 import math
 from collections.abc import Iterable
@@ -38,7 +38,7 @@ class Final(NamedTuple):
 
 
 def read(network: str, variant: str, run: Run) -> Final:
-    """Seeds that diverged are NaN."""
+    """Read what a variant reaches; seeds that diverged are NaN."""
     last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
     lost = last.index.isin(list(run.diverged))
     last[lost] = math.nan
@@ -58,7 +58,7 @@ def describe_initial(network: str, initial: pd.DataFrame) -> dict:
 def describe_final(final: Final, diverged: dict[int, int]) -> dict:
     """A row of summary.csv; ``diverged`` is that of a ``Run``.
 
-    Where a seed diverged there is no mean: it would be one of trained and of lost networks.
+    If a seed diverged, there is no mean: it would mix trained and lost networks.
     """
     row = {
         "network": final.network,
@@ -76,7 +76,7 @@ def describe_final(final: Final, diverged: dict[int, int]) -> dict:
 def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
     """The pairs to compare: two variants of one network, and a variant in two networks.
 
-    Variants that are the same to the bit, as twins may be, count once, by the first one's name.
+    Variants that are the same to the bit, as twins may be, count once, under the first one's name.
     """
     once: dict[tuple[str, ...], Final] = {}
     for final in finals:
@@ -89,10 +89,11 @@ def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
 
 
 def describe_difference(one: Final, other: Final) -> dict:
-    """``one`` less ``other``, seed by seed: a row of differences.csv, but for what all rows together decide.
+    """``one`` minus ``other``, seed by seed: a row of differences.csv, without its last two columns.
 
-    Variants of a network start alike and see the same minibatches, seed by seed, so what the seed brings to both drops
-    out. The interval ``_low`` to ``_high`` is for new seeds on these test images; that ``_new_images`` for others too.
+    Variants of a network start alike and see the same minibatches, seed by seed, so what the seed adds to both
+    cancels. The interval ``_low`` to ``_high`` is for new seeds on these test images, ``_new_images`` for new seeds
+    and new images.
     """
     row: dict[str, Any] = {"network": one.network, "variant": one.variant}
     row |= {"other_network": other.network, "other": other.variant, "seeds": len(one.last)}
@@ -115,9 +116,10 @@ def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
 
 
 def find_best(summary: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
-    """best.csv: each network's variant of the highest mean test accuracy, and its difference to the next one.
+    """best.csv: each network's variant with the highest mean test accuracy, and its difference to the next one.
 
-    The next one is not the same to the bit. Empty where every variant diverged, or there is no next one.
+    A variant that is the same to the bit is not the next one. Cells are empty if all variants diverged, or if there is
+    no next one.
     """
     rows = []
     for network, variants in summary.groupby("network", sort=False):
@@ -141,9 +143,10 @@ def find_best(summary: pd.DataFrame, differences: pd.DataFrame) -> pd.DataFrame:
 
 
 def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
-    """What the lab prints after each epoch, a row per seed and epoch of epochs.csv.
+    """What the lab prints after each epoch: the rows of epochs.csv, one per seed and epoch.
 
-    Training loss and accuracy are means over all minibatches since the first; the test set's are of this epoch.
+    Training loss and accuracy are means over all minibatches since the first; test loss and accuracy are of the epoch's
+    end.
     """
     by_epoch = run.training.groupby(["seed", "epoch"], sort=False)[[*METRICS]].agg(["sum", "size"])
     so_far = by_epoch.groupby("seed", sort=False).cumsum()
@@ -155,7 +158,7 @@ def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
 
 
 def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """The tables as people read them: accuracies in per cent."""
+    """The tables in Markdown, with accuracies in per cent."""
 
     def spread(row: pd.Series, metric: str, scale: float, digits: int, interval: str = "") -> str:
         mean, std = row[f"{metric}_mean"] * scale, row[f"{metric}_std"] * scale
@@ -203,7 +206,7 @@ def to_markdown(summary: pd.DataFrame, differences: pd.DataFrame) -> str:
 
 
 def answer(best: pd.DataFrame) -> str:
-    """A line per network: its best variant, and how sure that is."""
+    """One line per network: its best variant, and how sure that is."""
     lines = []
     for row in best.to_dict("records"):
         line = (
@@ -231,7 +234,7 @@ def main() -> None:
         "(one row per contrast), best.csv (one row per network), epochs.csv (one row per network, variant, seed and "
         "epoch), progress.json (when each variant reaches an accuracy, and whether it overfits) and summary.md.",
     )
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the results of all steps")
+    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--variants", nargs="+", required=True)
     arguments = parser.parse_args()

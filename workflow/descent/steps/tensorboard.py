@@ -1,4 +1,4 @@
-"""Write one variant's metrics as the event files that TensorBoard reads, one run per seed."""
+"""Write one variant's metrics as TensorBoard's event files, one run per seed."""
 
 import shutil
 from pathlib import Path
@@ -19,7 +19,7 @@ def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
         for metric in ("loss", "accuracy"):
             for step, value in zip(table["step"], table[metric]):
                 scalar = Summary.Value(tag=f"{split}/{metric}", simple_value=value)
-                # The time of an iteration was not measured: TensorBoard's relative time is the iteration.
+                # Iterations were not timed, so TensorBoard's relative time shows the iteration.
                 writer.add_event(Event(wall_time=float(step), step=step, summary=Summary(value=[scalar])))
     writer.close()
 
@@ -27,7 +27,7 @@ def write_events(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
 def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--run", type=Path, required=True, help="the folder that `train` wrote")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to write, with one for each seed")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to write, with a folder for each seed")
     arguments = parser.parse_args()
 
     run = Run(arguments.run)

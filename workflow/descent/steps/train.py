@@ -1,4 +1,4 @@
-"""Train a variant of a network, or several in one stack, all seeds at once, and write what was measured."""
+"""Train a variant of a network, or several in one stack, with all seeds at once, and write the results."""
 
 import argparse
 import json
@@ -34,12 +34,12 @@ def hyperparameter(text: str) -> tuple[str, Any]:
 def parse() -> argparse.Namespace:
     parser = command_line(
         __doc__,
-        "Writes training.csv (a row per seed and minibatch), evaluation.csv (a row per seed and epoch), "
-        "parameters.safetensors, predictions.safetensors (the images' classes [seeds, images] and labels) and "
+        "Writes training.csv (one row per seed and minibatch), evaluation.csv (one row per seed and epoch), "
+        "parameters.safetensors, predictions.safetensors (predicted classes [seeds, images] and labels [images]) and "
         "run.json (settings, device, versions, time, divergence, checksums) into each output folder.",
     )
-    parser.add_argument("--mnist", type=Path, required=True, help="what download_mnist wrote")
-    parser.add_argument("--initial", type=Path, required=True, help="parameters that initialize wrote")
+    parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
+    parser.add_argument("--initial", type=Path, required=True, help="the parameters that initialize wrote")
     parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
     parser.add_argument("--optimizer", choices=OPTIMIZERS, required=True)
     parser.add_argument(
@@ -49,7 +49,7 @@ def parse() -> argparse.Namespace:
         action="append",
         required=True,
         metavar="NAME=VALUE",
-        help="given several times: that many trainings, stacked",
+        help="repeat the option to train several settings in one stack",
     )
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
@@ -61,10 +61,10 @@ def parse() -> argparse.Namespace:
         type=int,
         default=0,
         metavar="N",
-        help="hold out the last N training images: evaluate them, not the test set, which is not even read",
+        help="hold out the last N training images, and evaluate on them instead of the test set",
     )
     parser.add_argument(
-        "--test", action="store_true", help="read the test set once after the training, for predictions.safetensors"
+        "--test", action="store_true", help="after the training, classify the test set for predictions.safetensors"
     )
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     parser.add_argument("--device", choices=["cpu", "cuda"], required=True)
@@ -74,7 +74,7 @@ def parse() -> argparse.Namespace:
     )
     arguments = parser.parse_args()
     if len(arguments.output) != len(arguments.hyperparameters):
-        parser.error("--output needs as many folders as --hyperparameters is given")
+        parser.error("--output needs one folder for each --hyperparameters")
     if len(arguments.output) > 1 and arguments.implementation == "torch":
         parser.error("torch.optim trains one setting of hyperparameters at a time")
     return arguments
@@ -147,7 +147,7 @@ def main() -> None:
     parameters = load_file(arguments.initial)
     seeds = parameters.pop("seeds").tolist()
     folders, settings = arguments.output, [dict(words) for words in arguments.hyperparameters]
-    parameters = {  # those of all seeds once for each setting
+    parameters = {  # all seeds, repeated for each setting
         name: stack.to(device, dtype).repeat(len(settings), *[1] * (stack.dim() - 1))
         for name, stack in parameters.items()
     }
@@ -159,7 +159,7 @@ def main() -> None:
     train_split, evaluation_split = load_splits(arguments, device, dtype)
     evaluated = "validation" if arguments.validation else "test"
     label = f"{folders[0]}" + (f" and {len(folders) - 1} more" if len(folders) > 1 else "")
-    ends = []  # of the epochs, in seconds
+    ends = []  # of each epoch, in seconds
 
     def after_epoch(epoch: int, training: Metrics, evaluation: Metrics) -> None:
         line = epoch_line(epoch, arguments.epochs, training, evaluation, evaluated)
