@@ -192,7 +192,7 @@ def test_checksums_are_those_of_the_uncompressed_files(small_mnist):
     verify(plain(small_mnist), small_mnist[1])
     changed = plain(small_mnist)
     changed[TRAIN_IMAGES] = changed[TRAIN_IMAGES][:-1] + bytes([changed[TRAIN_IMAGES][-1] ^ 1])
-    with pytest.raises(FetchError, match=f"{TRAIN_IMAGES} is not the file"):
+    with pytest.raises(FetchError, match=f"{TRAIN_IMAGES} is not the expected file"):
         verify(changed, small_mnist[1])
 
 

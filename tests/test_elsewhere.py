@@ -85,7 +85,7 @@ def test_a_checkouts_path_may_hold_any_character(small_checkout, tmp_path):
     shutil.copy(path / "config.yaml", folder)
     run = checkout.snakemake("--directory", str(folder), "resources/mnist.safetensors", check=False)
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].endswith("run it in its own folder, or rename that.")
+    assert run.stderr.splitlines()[-1].endswith("run it in its own folder, or rename the folder.")
 
 
 def test_the_datas_folder_may_hold_any_character(small_checkout, small_mnist, tmp_path):

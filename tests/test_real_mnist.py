@@ -132,4 +132,4 @@ def test_the_labs_trainings_with_50_units_reproduce_its_sheet(tmp_path, real_mni
     check_numbers(page, tmp_path / "results")
     words = " ".join(page.text.split())
     assert "mine ( hidden units): reproduced" in words.replace("-", "")
-    assert "No such test can see missing biases" in words
+    assert "The test cannot see missing biases" in words

@@ -188,7 +188,7 @@ ROWS = {
     ),
     "epochs": (config(lambda c: c["training"].update(epochs=1)), AFTER_TRAIN),
     "batch size": (config(lambda c: c["training"].update(batch_size=32)), AFTER_TRAIN),
-    "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), plot() | {"report"}),
+    "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), FOLLOWS["plot_curves"]),
     "event files for TensorBoard": (
         config(lambda c: c["training"].update(tensorboard=True)),
         each("tensorboard", NETWORKS, VARIANTS) | {"report"},
@@ -202,7 +202,7 @@ ROWS = {
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), FOLLOWS["compare_published"]),
     "the calibration": (append("workflow/resources/calibration.csv", "# \n"), FOLLOWS["compare_published"]),
     "a caption": (append("workflow/report/curves.rst", "More.\n"), set()),
-    "delete a figure": (delete("results/exercise/curves.png"), plot(["exercise"]) | {"report"}),
+    "delete a figure": (delete("results/exercise/curves.png"), {"plot_curves exercise", "report"}),
     "delete a table": (delete("results/summary.md"), {"summarize", "report"}),
     "delete what the rules' check found": (delete("results/rules.csv"), AFTER_CHECK),
     "delete the page": (delete("results/report.html"), {"report"}),

@@ -201,7 +201,7 @@ def test_the_tables_say_what_the_runs_measured(swept):
 def test_the_page_answers_first_and_every_number_on_it_stands_in_a_file(swept):
     page = Page((swept.path / "results/sweep.html").read_text(encoding="utf-8"))
     check_numbers(page, swept.path / "results")
-    assert all(address.startswith("data:") for address in page.addresses)
+    assert {address for address in page.addresses if not address.startswith("data:")} == {"report.html"}
     words = " ".join(page.text.split())
     titles = ["Which optimizer", "Ranking", "What a budget", "Time to", "Sensitivity", "sgd: the grid", "What diverged"]
     places = [words.index(title) for title in titles]
@@ -346,7 +346,7 @@ def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_che
         (
             "optimizers.sgd.lr",
             [0.1, 0.10000001],
-            "sweep.optimizers.sgd: two settings of the sweep differ in less than",
+            "sweep.optimizers.sgd: two settings of the sweep are equal to six digits",
         ),
         ("optimizers", {}, "sweep.optimizers: is empty"),
         ("final", 10, "sweep.final: 10 is not of type object; an example: {epochs: 20, seeds: 10}"),
