@@ -37,11 +37,12 @@ TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" if SWEEP else None for stag
 GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the sweep's trials, by the stack that trains them
 CALIBRATION = [f"results/{stack}/{setting}" for stack, its in calibration.TRAINED.items() for setting in its]
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
+STARTED = time.time()
 
 if sys.stdout is None:  # closed, as it would be for the steps
     shell.prefix("set -euo pipefail; exec > /dev/null; ")
 atexit.unregister(show_news)  # this file is read again for each `use rule` of a module
-atexit.register(show_news, since=time.time())  # not onsuccess, which modules lack
+atexit.register(show_news, since=STARTED)  # not onsuccess, which modules lack
 for one, other in alike(VARIANTS):
     print(f"config.yaml: the variants {one} and {other} have the same settings", file=sys.stderr)
 
@@ -76,7 +77,7 @@ def progress():
         total += parts
         if workflow.dag.finished(job):
             done += parts
-        elif training and (log := Path(job.log[0])).exists():
+        elif training and (log := Path(job.log[0])).exists() and log.stat().st_mtime > STARTED:
             done += log.read_text(encoding="utf-8").count(": epoch ")
     return done / total if total else 0
 
