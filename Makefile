@@ -12,7 +12,7 @@ check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in
 	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_rules
 
 test: $(INSTALLED)  ## install everything into .venv, then run the tests; with SLOW=1 the slow ones too
-	$(VENV)/bin/python -m pytest $(if $(SLOW),,-m "not slow")
+	$(VENV)/bin/python -m pytest $(if $(SLOW),--numprocesses 3,-m "not slow")
 	$(if $(SLOW),,@echo "The slow tests were left out: make test SLOW=1 runs them too.")
 
 coverage: $(INSTALLED)  ## run all tests, and list the lines of the package that none of them runs
