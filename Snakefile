@@ -18,7 +18,7 @@ if "sweep" in config:
 onstart:
     if (config["device"], DEVICE) == ("auto", "cpu"):
         print("no GPU found: training on the CPU", file=sys.stderr)
-    bar.start(progress)
+    bar.start(workflow.dag)
 
 
 onerror:

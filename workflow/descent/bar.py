@@ -2,24 +2,26 @@
 
 import atexit
 import os
+import re
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 EVERY = 0.5  # seconds
 
 
-def start(progress: Callable[[], float]) -> None:
-    """Show ``progress()``, from 0 to 1, until this process ends; do nothing if stderr is not a terminal.
+def start(dag: Any) -> None:
+    """Show how much of Snakemake's ``dag`` is done, until this process ends; do nothing if stderr is not a terminal.
 
     Only the lines above scroll (DECSTBM), so the terminal's scrollback keeps every line that the steps print.
     Each update is one write that restores the cursor.
     """
     if sys.stderr is None or not sys.stderr.isatty() or os.environ.get("TERM") in (None, "dumb"):
         return
-    began, size = time.monotonic(), (0, 0)
+    began, size = time.time(), (0, 0)
     ended = threading.Event()
 
     def draw() -> None:
@@ -29,8 +31,8 @@ def start(progress: Callable[[], float]) -> None:
         if (columns, rows) != size:  # first, and whenever the window changes
             size = (columns, rows)
             text += f"\n\x1b7\x1b[1;{rows - 1}r\x1b8\x1b[1A"
-        minutes, seconds = divmod(int(time.monotonic() - began), 60)
-        done = min(1, progress())
+        minutes, seconds = divmod(int(time.time() - began), 60)
+        done = share_done(dag, began)
         right = f" {done:4.0%}, {minutes}:{seconds:02d}"
         width = max(0, columns - len(right) - 1)
         filled = round(done * width)
@@ -50,6 +52,23 @@ def start(progress: Callable[[], float]) -> None:
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     atexit.register(stop)
+
+
+def share_done(dag: Any, began: float) -> float:
+    """The share of a run, from 0 to 1, that is done. A training counts as its number of epochs, every other job as one.
+
+    What a training has printed since ``began``, a Unix time, is in its log.
+    """
+    done = total = 0
+    for job in dag.needrun_jobs(exclude_finished=False):
+        epochs = re.search(r"--epochs (\d+)", job.params.get("training", ""))
+        parts = int(epochs[1]) if epochs else 1
+        total += parts
+        if dag.finished(job):
+            done += parts
+        elif epochs and (log := Path(job.log[0])).exists() and log.stat().st_mtime > began:
+            done += log.read_text(encoding="utf-8").count(": epoch ")
+    return done / total if total else 0
 
 
 def write(text: str) -> None:

@@ -2,7 +2,6 @@
 
 import atexit
 import json
-import re
 import time
 from importlib.metadata import version
 
@@ -37,12 +36,11 @@ TRIALS, FINAL = (f"sweep/{SWEEP['network']}/{stage}" if SWEEP else None for stag
 GPU_JOBS = gpu_jobs(config) if DEVICE == "cuda" else []  # the sweep's trials, by the stack that trains them
 CALIBRATION = [f"results/{stack}/{setting}" for stack, its in calibration.TRAINED.items() for setting in its]
 TWINS, FIGURES = twins(VARIANTS), figures(VARIANTS)
-STARTED = time.time()
 
 if sys.stdout is None:  # closed, as it would be for the steps
     shell.prefix("set -euo pipefail; exec > /dev/null; ")
 atexit.unregister(show_news)  # this file is read again for each `use rule` of a module
-atexit.register(show_news, since=STARTED)  # not onsuccess, which modules lack
+atexit.register(show_news, since=time.time())  # not onsuccess, which modules lack
 for one, other in alike(VARIANTS):
     print(f"config.yaml: the variants {one} and {other} have the same settings", file=sys.stderr)
 
@@ -66,20 +64,6 @@ wildcard_constraints:
 # `--resources gpu=1` limits the GPUs of this machine, not those of a cluster.
 resource_scopes:
     gpu="local",
-
-
-def progress():
-    """The fraction of the run that is done. A training counts as its number of epochs, every other job as one."""
-    done = total = 0
-    for job in workflow.dag.needrun_jobs(exclude_finished=False):
-        training = job.rule.name == "train"
-        parts = int(re.search(r"--epochs (\d+)", job.params.training)[1]) if training else 1
-        total += parts
-        if workflow.dag.finished(job):
-            done += parts
-        elif training and (log := Path(job.log[0])).exists() and log.stat().st_mtime > STARTED:
-            done += log.read_text(encoding="utf-8").count(": epoch ")
-    return done / total if total else 0
 
 
 def step(name, arguments):

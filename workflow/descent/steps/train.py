@@ -133,7 +133,6 @@ def write(
     measured = {
         "seeds": len(seeds),
         "iterations": len(iterations),
-        "microseconds_per_iteration_and_seed": record["seconds"] / len(iterations) / len(seeds) * 1e6,
         "diverged": diverged,
         "sha256": {name: sha256(folder / name) for name in files},
     }
