@@ -76,7 +76,7 @@ FORMULAS = {
 # A mistake's name and its changes, which apply to the formulas that have all of the changed parts.
 MISTAKES = [
     ("the step has the wrong sign", {"w - α * d": "w + α * d"}),
-    ("the step has no effect on w", {"w = w - α * d": ""}),
+    ("the step has no effect on w (w -= … changes it, w = w − … does not)", {"w = w - α * d": ""}),
     ("nothing has an effect on w", {"w = w - α * λ * w": "", "w = w - α * d": ""}),
     ("the gradients are added up, not cleared", {"g = grad": "g = total = total + grad"}),
     ("nothing is kept from step to step", {"g = grad": "g = grad; v = m = s = 0; t = 1"}),
@@ -208,7 +208,7 @@ def first_difference(ours: Tensor, theirs: Tensor, shapes: list[tuple[int, ...]]
     which = int(equal[:, step].int().argmin())
     one, two = (walked.flatten(1) for walked in pairs[which])
     entry = (one[step] - two[step]).abs().nan_to_num(math.inf).argmax()
-    factor = ((one[step] - one[step - 1])[entry] / (two[step] - two[step - 1])[entry]).item()
+    factor = ((one[step] - one[step - 1])[entry] / (two[step] - two[step - 1])[entry]).item() + 0.0  # -0 becomes 0
     return {
         "first_step": step,
         "tensor": str(list(shapes[which])),
@@ -237,7 +237,7 @@ def broken_property(rule: Maker) -> dict[str, Any] | None:
     """What is wrong with a rule that has no class to compare with; None if nothing is found."""
     alone = trajectory(rule, PROBLEM)
     if torch.equal(alone[0], alone[-1]):
-        return {"mistake": "it does not change w in place"}
+        return {"mistake": "it does not change w in place, as w -= … does"}
     finite = alone.isfinite().all(1)
     if not finite.all():
         return {"first_step": int(finite.int().argmin()), "mistake": "w does not stay finite"}

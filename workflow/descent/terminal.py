@@ -1,21 +1,33 @@
 """The last lines of a run, for any terminal and locale, and even if the reader has gone."""
 
+import csv
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
 
-PAGES = ("results/report.html", "results/sweep.html")
+RULES = Path("results/rule_verdicts.csv")
+# Each page, and the file that begins with its answer and table.
+PAGES = {"results/report.html": "results/summary.md", "results/sweep.html": "results/sweep/ranking.md"}
 
 
 def show_news(since: float) -> None:
-    """Print the answer, the table of results and the paths of the pages, if made after ``since``, a Unix time."""
-    new = [page for page in map(Path, PAGES) if page.exists() and page.stat().st_mtime > since]
-    if Path(PAGES[0]) in new:
-        answer, table, *_ = Path("results/summary.md").read_text(encoding="utf-8").split("\n\n")
-        show(f"\n{answer}\n\n{table}")
-    for page in new:
-        show(f"\nOpen the report: {page.absolute()}")
+    """Print the answer, the table and the path of each page made after ``since``, a Unix time."""
+    for page, summary in ((Path(page), Path(summary)) for page, summary in PAGES.items()):
+        if page.exists() and page.stat().st_mtime > since:
+            answer, table, *_ = summary.read_text(encoding="utf-8").split("\n\n")
+            warnings = [f"\n- {warning}" for warning in wrong_rules()]
+            show(f"\n{answer}{''.join(warnings)}\n\n{table.rstrip()}\n\nOpen the report: {page.absolute()}")
+
+
+def wrong_rules() -> list[str]:
+    """A line for each update rule that is not right in all of its settings."""
+    if not RULES.exists():
+        return []
+    with RULES.open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["equal"] != row["settings"]]
+    faults = (f"differs from torch.optim.{row['torch']}" if row["torch"] else "has a mistake" for row in rows)
+    return [f"The rule of {row['optimizer']} {fault}: `make check` says how." for row, fault in zip(rows, faults)]
 
 
 def show(text: str) -> None:

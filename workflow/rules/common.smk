@@ -86,7 +86,8 @@ def sweep_results(wildcards):
     for stage, seeds in grid.seeds(SWEEP).items():
         if shared := set(seeds) & set(config["seeds"]):
             sys.exit(f"config.yaml: seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
-    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
+    tables = rules.check_rules.output + rules.choose.output + rules.rank.output
+    return tables + rules.plot_sweep.output + rules.report_sweep.output
 
 
 def final_runs(wildcards):

@@ -65,6 +65,7 @@ rule rank:
         final_runs,
     output:
         ranking="results/sweep/ranking.csv",
+        markdown="results/sweep/ranking.md",
         budget="results/sweep/budget.csv",
         targets="results/sweep/targets.csv",
     log:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 from descent.files import write_csv
@@ -11,8 +12,9 @@ from descent.steps import command_line
 
 
 def table(rows: list[dict]) -> str:
-    """The rows as an aligned text table."""
-    cells = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
+    """The rows as an aligned text table, without the mistakes."""
+    columns = COLUMNS[:-1]
+    cells = [columns, *([str(row[column]) for column in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
@@ -32,7 +34,7 @@ def main() -> None:
     parser = command_line(
         __doc__,
         "Prints a table: for each setting whether rule and class are equal to 1e-12, or the first step and tensor at "
-        "which they differ, the factor between their changes of w, and the mistake if it is proved. A rule without a "
+        "which they differ, and the factor between their changes of w; then each mistake that is proved. A rule without a "
         "class is checked for its properties. With --results, writes rules.csv (this table) and rule_verdicts.csv (one "
         "row per optimizer). Without it, exits with 1 if a rule differs.",
     )
@@ -47,6 +49,9 @@ def main() -> None:
     print(table(rows))
     for optimizer, torch, settings, equal in counts:
         print(f"{optimizer}: {equal} of {settings} settings are {f'equal to torch.optim.{torch}' if torch else 'fine'}")
+        mistakes = Counter(row["mistake"] for row in rows if row["optimizer"] == optimizer and row["mistake"])
+        for mistake, times in mistakes.items():
+            print(f"  {times} setting{'s' if times > 1 else ''}: {mistake}")
     if arguments.results:
         write_csv(arguments.results / "rules.csv", COLUMNS, (row.values() for row in rows))
         write_csv(arguments.results / "rule_verdicts.csv", ["optimizer", "torch", "settings", "equal"], counts)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from descent import sweep
-from descent.files import write_table
+from descent.files import write_table, write_text
 from descent.progress import describe_targets
 from descent.ranking import expected_best, groups
 from descent.runs import Run
@@ -49,8 +49,35 @@ def describe_final(prefix: str, run: Run) -> dict:
     return {f"{prefix}runs": len(run.correct), f"{prefix}diverged_runs": len(run.diverged)} | accuracy
 
 
+def to_markdown(ranking: pd.DataFrame) -> str:
+    """The answer, and the ranked optimizers as a Markdown table, with accuracies in per cent."""
+    ranked = ranking.dropna(subset="group")
+    best = ranked.loc[ranked["group"] == 1, "optimizer"].tolist()
+    if not best:
+        told = "No optimizer is best: every trial lost a seed."
+    elif ranked["test_accuracy_low"].isna().any():
+        told = f"{best[0]} is first; with fewer than four seeds, it may be luck."
+    elif len(best) == 1:
+        told = f"{best[0]} is best, each optimizer at its best."
+    else:
+        told = f"{', '.join(best[:-1])} and {best[-1]} are tied for the best, each optimizer at its best."
+    lines = [
+        f"- {told}",
+        "",
+        "| group | optimizer | test accuracy, % | chosen setting | default, % |",
+        "| --: | --- | --: | --- | --: |",
+    ]
+    for row in ranked.to_dict("records"):
+        accuracy = f"{row['test_accuracy_mean'] * 100:.2f}"
+        if not math.isnan(row["test_accuracy_low"]):
+            accuracy += f" [{row['test_accuracy_low'] * 100:.2f}, {row['test_accuracy_high'] * 100:.2f}]"
+        default = f"{row['default_test_accuracy_mean'] * 100:.2f}"
+        lines.append(f"| {row['group']} | {row['optimizer']} | {accuracy} | {row['setting']} | {default} |")
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
-    parser = command_line(__doc__, "Writes ranking.csv, budget.csv and targets.csv.")
+    parser = command_line(__doc__, "Writes ranking.csv, ranking.md, budget.csv and targets.csv.")
     parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
     parser.add_argument("--targets", type=float, nargs="*", default=[], help="validation accuracies to reach")
     parser.add_argument("--final", type=Path, required=True, help="the folder of the final runs' folders")
@@ -78,7 +105,9 @@ def main() -> None:
         described.append(row)
     ranks = rank({optimizer: run.correct for optimizer, run in chosen.items()})
     ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right").sort_values(["group", "behind_mean"])
-    write_table(results / "ranking.csv", ranking.astype({"group": "Int64"}))
+    ranking = ranking.astype({"group": "Int64"})
+    write_table(results / "ranking.csv", ranking)
+    write_text(results / "ranking.md", to_markdown(ranking))
 
     budget = [
         {"optimizer": optimizer, "trials": k, "expected": mean, "low": low, "high": high}
@@ -98,7 +127,6 @@ def main() -> None:
     ]
     columns = ["optimizer", "target", "epochs", "seconds", "reached", "runs"]
     write_table(results / "targets.csv", pd.DataFrame(targets, columns=columns))
-    print(ranks.to_string(index=False))
 
 
 if __name__ == "__main__":
