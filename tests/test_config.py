@@ -139,13 +139,33 @@ def test_a_million_seeds_of_a_workflow_that_uses_this_one_are_refused():
         check(DEFAULT | {"seeds": list(range(10**6))}, SCHEMA)
 
 
-@pytest.mark.parametrize("written", ["seeds: [0, 1, 2, 3, 4]", "training:", "epochs: 20", "batch_size: 128", "data:"])
-def test_a_missing_colon_is_reported_on_its_own_line(written):
-    without = written.replace(":", "", 1)
-    number = 1 + [line.split("#")[0].strip() for line in TEXT.splitlines()].index(written)
-    assert (
-        verdict(TEXT.replace(written, without, 1).encode()) == f"line {number}: {without!r} has no colon after its key"
-    )
+def with_line(number: int, line: str) -> bytes:
+    """The config with another line."""
+    lines = TEXT.splitlines()
+    return "\n".join([*lines[: number - 1], line, *lines[number:]]).encode()
+
+
+def keys() -> list[tuple[int, str]]:
+    """The config's lines with a key; without those alone in their mapping, which without a colon are strings."""
+    numbered = enumerate(TEXT.splitlines(), 1)
+    alone = re.compile(r"  (batch_size: 256|smoothing|source)\b")
+    return [(number, line) for number, line in numbered if re.match(r" *\w+:", line) and not alone.match(line)]
+
+
+def test_a_missing_colon_is_reported_on_its_own_line():
+    for number, line in keys():
+        key = line.split(":")[0].strip()
+        found = verdict(with_line(number, line.replace(":", "", 1)))
+        assert re.fullmatch(rf"line {number}: '{key}\b.*' has no colon after its key", found)
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_a_wrong_indentation_is_reported_where_two_lines_differ(change):
+    lines = keys()
+    for (number, line), (following, _) in zip(lines, [*lines[1:], lines[-1]]):
+        if change > 0 or line.startswith(" "):
+            found = verdict(with_line(number, " " + line if change > 0 else line[1:]))
+            assert found in {f"line {n}: is indented unlike the line before it" for n in (number, following)}
 
 
 def test_two_variants_with_one_name_are_refused():

@@ -86,7 +86,8 @@ def load(text: bytes) -> dict:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         line, problem = where.line if where else 0, error.problem or error.context
-        line, problem = missing_colon(text, line, problem) or (line, problem)
+        if problem in LAYOUT_PROBLEMS:
+            line, problem = mistake_in_layout(text.decode().splitlines(), line) or (line, problem)
         raise ValueError(f"line {line + 1}: {problem}") from error
     except yaml.YAMLError as error:
         raise ValueError(" ".join(str(error).split())) from error
@@ -97,25 +98,33 @@ def load(text: bytes) -> dict:
     return config
 
 
-COLON_PROBLEMS = (
+LAYOUT_PROBLEMS = (
     "mapping values are not allowed here",
     "could not find expected ':'",
     "expected '<document start>', but found '<block mapping start>'",
+    "expected <block end>, but found '<block mapping start>'",
 )
 
 
-def missing_colon(text: bytes, line: int, problem: str | None) -> tuple[int, str] | None:
-    """The line, from 0, of a key without its colon, and the message for it; None if that is not the ``problem``.
+def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
+    """A missing colon or a wrong indentation, with its line, from 0; None if it is neither.
 
-    PyYAML takes the key for the start of a string and reports a later ``line``.
+    PyYAML takes a key without its colon for the start of a string, and reports this ``line`` or a later one.
     """
-    if problem not in COLON_PROBLEMS:
-        return None
-    lines = [written.split("#")[0].strip() for written in text.decode().splitlines()]
-    before = next((i for i in range(min(line, len(lines)) - 1, -1, -1) if lines[i]), None)
-    if before is None or re.search(r":(\s|$)", lines[before]):
-        return None
-    return before, f"{shorten(lines[before])} has no colon after its key"
+    code = [written.split("#")[0].rstrip() for written in lines]
+    before = next((i for i in range(min(line, len(code)) - 1, -1, -1) if code[i]), None)
+    if before is not None and not re.search(r":(\s|$)", code[before]):
+        return before, f"{shorten(code[before].strip())} has no colon after its key"
+    here = code[line] if line < len(code) else ""
+    if found := re.match(r"\s*([\w-]+)\s+[{\[]", here):
+        return line, f"{shorten(found[1])} has no colon after its key"
+    if before is not None and indentation(here) != indentation(code[before]):
+        return line, "is indented unlike the line before it"
+    return None
+
+
+def indentation(line: str) -> int:
+    return len(line) - len(line.lstrip())
 
 
 def experiment_schema() -> dict:

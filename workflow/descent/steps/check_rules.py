@@ -34,9 +34,9 @@ def main() -> None:
     parser = command_line(
         __doc__,
         "Prints a table: for each setting whether rule and class are equal to 1e-12, or the first step and tensor at "
-        "which they differ, and the factor between their changes of w; then each mistake that is proved. A rule without a "
-        "class is checked for its properties. With --results, writes rules.csv (this table) and rule_verdicts.csv (one "
-        "row per optimizer). Without it, exits with 1 if a rule differs.",
+        "which they differ, and the factor between their changes of w; then each mistake that is proved. A rule "
+        "without a class is checked for its properties. With --results, writes rules.csv (this table, with the "
+        "mistakes) and rule_verdicts.csv (one row per optimizer). Without it, exits with 1 if a rule differs.",
     )
     parser.add_argument("--results", type=Path, help="the folder of all results")
     parser.add_argument(
