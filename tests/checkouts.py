@@ -19,8 +19,7 @@ PACKAGE_PATH = str(REPOSITORY / "workflow")
 
 def step(name: str, *words: object, check: bool = True) -> subprocess.CompletedProcess:
     """Run a step as the rules do, in a process of its own."""
-    imports = ("torch", "torchvision.datasets", "pandas")
-    run = forks.run(imports, f"descent.steps.{name}", *map(str, words), folder=Path.cwd(), pythonpath=PACKAGE_PATH)
+    run = forks.run(f"descent.steps.{name}", *map(str, words), folder=Path.cwd(), pythonpath=PACKAGE_PATH)
     if check and run.returncode:
         raise AssertionError(f"{name} ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
     return run
@@ -69,7 +68,7 @@ class Checkout:
             output = process.communicate()
             run = subprocess.CompletedProcess(process.args, process.returncode, *output)
         else:
-            run = forks.run(("snakemake.cli",), "snakemake", *self.options(profile), *words, folder=self.path)
+            run = forks.run("snakemake", *self.options(profile), *words, folder=self.path)
         if check and run.returncode:
             raise AssertionError(f"snakemake ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
         return run

@@ -130,7 +130,7 @@ def test_text_has_the_contrast_of_wcag_aa(open_page, scheme):
 
 def test_figures_have_alternative_text_and_tables_headers(open_page):
     page = open_page()
-    assert page.locator("img").count() == 13
+    assert page.locator("img").count() == 12
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("table:not(:has(th))").count() == 0
     assert page.locator(".scroll th:not([scope])").count() == 0

@@ -231,6 +231,7 @@ def test_a_bad_file_in_the_folder_is_refused_by_its_name_and_nothing_is_left(sma
 
 def test_a_refused_folder_says_how_other_data_is_allowed(small_mnist, tmp_path):
     run = step("download_mnist", "--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors", check=False)
+    assert f"The data could not be read from {small_mnist[0]}. Tried:" in run.stderr
     assert "data.sha256" in run.stderr
     assert "connect to the internet" not in run.stderr
 

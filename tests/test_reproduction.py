@@ -144,9 +144,9 @@ def test_a_seed_that_diverged_is_infinitely_far():
     assert found["verdict"] == "not reproduced"
 
 
-def test_without_a_run_that_repeats_the_lab_it_is_inconclusive():
+def test_without_a_run_that_repeats_the_lab_it_is_not_compared():
     found = reproduction.judge(reproduction.compare(SHEET, {}, CALIBRATION), CALIBRATION)
-    assert found["verdict"] == "inconclusive"
+    assert found["verdict"] == "not compared"
     assert math.isnan(found["statistic"])
 
 

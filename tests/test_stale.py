@@ -117,6 +117,13 @@ def reorder_config(checkout):
     file.write_text(yaml.safe_dump(changed, sort_keys=False))
 
 
+def move_data(checkout):
+    """The same files in another folder."""
+    config = yaml.safe_load((checkout.path / "config.yaml").read_text())
+    shutil.copytree(config["data"]["source"], checkout.path / "data")
+    checkout.edit_config(lambda c: c["data"].update(source="data"))
+
+
 def rename(config):
     config["variants"] = {name.replace("torch_sgd", "renamed"): v for name, v in config["variants"].items()}
 
@@ -193,6 +200,7 @@ ROWS = {
         config(lambda c: c["training"].update(tensorboard=True)),
         each("tensorboard", NETWORKS, VARIANTS) | {"report"},
     ),
+    "the folder of the data": (move_data, ALL),
     "device written out as what auto chose": (config(lambda c: c.update(device=DEVICE)), {"report"}),
     "a rule's shell text": (
         replace("workflow/rules/compare.smk", 'step("summarize", "{', 'step("summarize", " {'),

@@ -156,7 +156,7 @@ def critical(lab: np.ndarray, slopes: np.ndarray, seeds: int) -> float:
 def judge(compared: pd.DataFrame, calibration: pd.DataFrame) -> dict[str, Any]:
     """The verdict on a network from the table of ``compare``, with the statistic and the feature that has it."""
     if compared.empty:
-        return {"statistic": math.nan, "critical": math.nan, "verdict": "inconclusive", "seeds": 0, "farthest": None}
+        return {"statistic": math.nan, "critical": math.nan, "verdict": "not compared", "seeds": 0, "farthest": None}
     seeds, optimizers = int(compared["seeds"].iloc[0]), [o for o in LAB if o in set(compared["optimizer"])]
     farthest = compared.iloc[compared["z"].abs().argmax()]
     lab, slopes = lab_features(calibration)[optimizers], find_slopes(calibration, optimizers)

@@ -167,14 +167,16 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
             print(f"MNIST: {tried[-1]}", file=sys.stderr)
     wanted = "".join(f"    {name}[.gz]\n" for name in SHA256)
     if source is None:
+        what = "MNIST could not be downloaded"
         advice = f"""connect to the internet and run again, or get the four files
 {wanted}on another machine, put them into a folder and name it in config.yaml: data: {{source: FOLDER}}."""
     else:
+        what = f"The data could not be read from {source}"
         advice = f"""put the four files
 {wanted}into that folder. To train on other data in MNIST's format, give its checksums in config.yaml,
 data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     tried = "".join(f"  - {line}\n" for line in tried)
-    raise SystemExit(f"\nMNIST could not be downloaded. Tried:\n{tried}What to do: {advice}")
+    raise SystemExit(f"\n{what}. Tried:\n{tried}What to do: {advice}")
 
 
 def main() -> None:
