@@ -21,6 +21,11 @@ settings.register_profile("same", derandomize=True)  # the same examples in ever
 settings.load_profile("same")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with Slurm, whose test waits for minutes while others run."""
+    items.sort(key=lambda item: item.path.stem != "test_slurm")
+
+
 @pytest.fixture(scope="session")
 def once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
     """A function that has a folder of some name made by the first process that asks for it, and waits for it."""

@@ -81,6 +81,7 @@ while server in select.select([server, sys.stdin], [], [])[0]:  # its input ends
 def ask(address: str, files: list[int], folder: str, environment: dict[str, str], words: list[str]) -> int:
     """Have the server at an address do what ``python -m WORDS`` does, with three open files; returns its status."""
     with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(None)  # whatever the default has become
         connection.connect(address)
         socket.send_fds(connection, [b"-"], files)
         connection.sendall(json.dumps([folder, environment, words]).encode() + b"\n")

@@ -34,6 +34,7 @@ def test_the_architectures_picture_is_what_the_imports_give():
     assert drawn in (REPOSITORY / "docs/architecture.md").read_text(encoding="utf-8"), "run `make docs`"
 
 
+@pytest.mark.slow
 def test_the_script_of_docs_python_trains_a_rule_of_its_own_and_plots_its_curve(tmp_path, real_mnist):
     (script,) = re.findall(
         r"^```python\n(.*?)^```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL | re.MULTILINE

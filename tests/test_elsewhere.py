@@ -2,10 +2,9 @@
 
 import re
 import shutil
-import subprocess
-import sys
 import zipfile
 
+import forks
 import pandas as pd
 import pytest
 import yaml
@@ -38,9 +37,7 @@ rule mine:
     shell: "cp {{input[0]}} {{output}}"
 """
     )
-    return subprocess.run(
-        [sys.executable, "-m", "snakemake", "--cores", "2"], cwd=folder, capture_output=True, text=True
-    )
+    return forks.run("snakemake", "--cores", "2", folder=folder)
 
 
 def test_another_workflow_can_use_it_as_a_module(small_checkout, tmp_path):
