@@ -107,6 +107,24 @@ def twins(finished_twins, tmp_path) -> Checkout:
     return finished_twins.copy(tmp_path / "copy")
 
 
+@pytest.fixture(scope="session")
+def finished_one(once, finished_twins) -> Checkout:
+    """The same with one network."""
+
+    def make(path: Path) -> None:
+        checkout = finished_twins.copy(path / "copy")
+        checkout.edit_config(lambda config: config["networks"].pop("notebook"))
+        checkout.snakemake()
+
+    return Checkout(once("finished-one", make) / "copy")
+
+
+@pytest.fixture
+def one_network(finished_one, tmp_path) -> Checkout:
+    """A copy of it, to edit."""
+    return finished_one.copy(tmp_path / "copy")
+
+
 @pytest.fixture
 def unstarted(finished_twins, tmp_path) -> Checkout:
     """A copy of it before it was run, but with MNIST."""

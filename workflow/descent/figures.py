@@ -16,6 +16,6 @@ def save(figure: Figure, path: str | Path) -> None:
     """Save ``figure`` as ``path``.svg and ``path``.png; the same figure gives the same bytes."""
     with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(f"{path}.svg") as unfinished:
         figure.savefig(unfinished, metadata={"Date": None})
-    figure.set_layout_engine("none")  # keep the layout of the SVG
+    figure.set_layout_engine(None)  # keep the layout of the SVG
     with written_whole(f"{path}.png") as unfinished:
         figure.savefig(unfinished, dpi=150)
