@@ -22,7 +22,7 @@ onstart:
 
 
 onerror:
-    atexit.register(print, "Finished steps are kept: the same command continues the run.", file=sys.stderr)
+    atexit.register(show_failure)
 
 
 # All results are listed, so that any that is missing is made again.

@@ -47,7 +47,7 @@ def results() -> str:
         ]
         lines.append(f"| {' | '.join([variant, *cells])} |")
     found = "; they are ".join(
-        f"{row.verdict} by `{row.network}` (largest |z| {row.statistic:.1f}, critical {row.critical:.1f})"
+        f"{row.verdict} by `{row.network}` ({row.statistic:.1f} standard errors apart, {row.critical:.1f} is critical)"
         for row in reproduction.itertuples()
     )
     text = (

@@ -106,11 +106,11 @@ MADE = [
         for optimizer in CLASSES
     ),
     *(
-        ("nothing is kept from step to step", name, name, ("if not state:", "if True:"))
+        ("nothing is kept from step to step, or it is not used", name, name, ("if not state:", "if True:"))
         for name in CLASSES
         if name != "adamw"
     ),
-    ("nothing is kept from step to step", "adamw", "adam", ("if not state:", "if True:")),
+    ("nothing is kept from step to step, or it is not used", "adamw", "adam", ("if not state:", "if True:")),
     ("(1 − μ) g in place of g, with v = 0 at first", "sgd", "sgd", (".add_(g)", ".add_(g, alpha=1 - momentum)")),
     (
         "(1 − μ) g in place of g, with v = 0 at first",
@@ -273,6 +273,23 @@ OWN = {
     "COUNT.append(1); w.sub_(g, alpha=lr * scale / len(COUNT))": "it keeps something outside of state",
     "w.sub_(g / (1 + g.norm()), alpha=lr * scale)": "it updates a network in a stack otherwise than alone",
 }
+
+
+@pytest.mark.parametrize("star", ["*, ", ""], ids=["keyword-only", "positional"])
+def test_every_hyperparameter_that_is_a_number_has_other_values_than_its_default(star, check):
+    text = SOURCE.read_text(encoding="utf-8")
+    rule = f"def own(w, g, state, {star}lr=1.0, rho=0.8, slow=False, k=3, c=0.0):\n    w.sub_(g, alpha=lr)\n\n\n"
+    text = text.replace("class Optimizer(", rule + "class Optimizer(")
+    rows = check(text.replace("OPTIMIZERS = {\n", 'OPTIMIZERS = {\n    "own": Optimizer(own),\n'), "own")
+    assert rows["setting"].iloc[-1] == "lr 0.03, c 0.25, rho 0.2, slow true"
+    assert len(rows) == 2**3 + 1
+
+
+def test_single_precision_is_suspected(check):
+    rows = check(change("adagrad", ("s.sqrt().add_(eps)", "s.sqrt().float().double().add_(eps)")), "adagrad")
+    assert (rows["verdict"] == "different").all()
+    pattern = r"only \de-(07|08|09|10) apart: does one keep a number in single precision\?"
+    assert rows["mistake"].str.fullmatch(pattern).all()
 
 
 @pytest.mark.parametrize(("body", "mistake"), OWN.items(), ids=str)

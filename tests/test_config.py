@@ -75,14 +75,14 @@ def test_the_default_config_is_the_labs():
         ("networks.exercise", [100, 0], r"networks\.exercise\.1: 0 is less than 1"),
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
-        ("seeds", 5, r"seeds: 5 is not of type array; an example: \[0, 1, 2, 3, 4\]$"),
+        ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
         ("seeds", list(range(5001)), r"seeds: has 5001 entries; at most 5000 are allowed"),
         (
             "variants",
             None,
-            r"variants: None is not of type object; an example: {custom_sgd: {implementation: cust",
+            r"variants: None is not of type mapping; an example: {custom_sgd: {implementation: cust",
         ),
-        ("networks.exercise", 100, r"networks\.exercise: 100 is not of type array; an example: \[100, 100\]$"),
+        ("networks.exercise", 100, r"networks\.exercise: 100 is not of type list; an example: \[100, 100\]$"),
         ("curves", "{smoothing: 7}", r"curves: .* but a string: .* into a file, for --configfile$"),
         ("variants." + "a" * 64, ADAM, r"variants: 'a{64}' ends in the same text 20 times, which Snakemake"),
         ("networks." + "x1" * 20, [8], r"networks: '(x1){20}' ends in the same text 20 times"),
@@ -156,7 +156,11 @@ def test_a_missing_colon_is_reported_on_its_own_line():
     for number, line in keys():
         key = line.split(":")[0].strip()
         found = verdict(with_line(number, line.replace(":", "", 1)))
-        assert re.fullmatch(rf"line {number}: '{key}\b.*' has no colon after its key", found)
+        assert re.fullmatch(rf"line {number}: '{key}\b.*' needs a colon and a space after its key", found)
+
+
+def test_a_tab_is_named():
+    assert verdict(TEXT.replace("  epochs: 20", "\tepochs: 20").encode()) == "line 10: has a tab: use spaces"
 
 
 @pytest.mark.parametrize("change", [1, -1])

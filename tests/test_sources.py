@@ -44,11 +44,20 @@ def test_of_the_rules_only_an_optimizers_own_and_what_it_calls_count():
     more = text.replace("class Optimizer(", MINE).replace('    "sgd":', '    "mine": Optimizer(mine),\n    "sgd":')
     assert more.count("mine") == 3
     for optimizer in ("sgd", "adamw"):
-        assert of_optimizer(more, optimizer) == of_optimizer(text, optimizer)
-    assert all(name in of_optimizer(more, "mine") for name in ("def helper", "@decorated\ndef mine", '"mine":'))
-    assert "def adam(" in of_optimizer(text, "adamw")
-    assert "def adamw(" not in of_optimizer(text, "adam")
-    assert of_optimizer(f"{text}# edited\n", "sgd") != of_optimizer(text, "sgd")
+        assert of_optimizer(more, optimizer, "custom") == of_optimizer(text, optimizer, "custom")
+    mine = of_optimizer(more, "mine", "custom")
+    assert all(name in mine for name in ("def helper", "@decorated\ndef mine", '"mine":'))
+    assert "def adam(" in of_optimizer(text, "adamw", "custom")
+    assert "def adamw(" not in of_optimizer(text, "adam", "custom")
+    assert of_optimizer(f"{text}# edited\n", "sgd", "custom") != of_optimizer(text, "sgd", "custom")
+
+
+def test_pytorchs_implementation_depends_on_no_rule_but_on_the_entry():
+    text = RULES.read_text(encoding="utf-8")
+    its = of_optimizer(text, "adamw", "torch")
+    assert '"adamw": Optimizer(adamw, "AdamW")' in its
+    assert not any(f"def {name}(" in its for name in ("sgd", "adam", "adamw"))
+    assert "def make_step(" in its
 
 
 def test_a_digest_tells_content_from_content_and_from_its_place(tmp_path):

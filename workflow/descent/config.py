@@ -86,6 +86,8 @@ def load(text: bytes) -> dict:
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
         line, problem = where.line if where else 0, error.problem or error.context
+        if problem and problem.startswith("found character '\\t'"):
+            problem = "has a tab: use spaces"
         if problem in LAYOUT_PROBLEMS:
             line, problem = mistake_in_layout(text.decode().splitlines(), line) or (line, problem)
         raise ValueError(f"line {line + 1}: {problem}") from error
@@ -114,10 +116,10 @@ def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
     code = [written.split("#")[0].rstrip() for written in lines]
     before = next((i for i in range(min(line, len(code)) - 1, -1, -1) if code[i]), None)
     if before is not None and not re.search(r":(\s|$)", code[before]):
-        return before, f"{shorten(code[before].strip())} has no colon after its key"
+        return before, f"{shorten(code[before].strip())} needs a colon and a space after its key"
     here = code[line] if line < len(code) else ""
     if found := re.match(r"\s*([\w-]+)\s+[{\[]", here):
-        return line, f"{shorten(found[1])} has no colon after its key"
+        return line, f"{shorten(found[1])} needs a colon and a space after its key"
     if before is not None and indentation(here) != indentation(code[before]):
         return line, "is indented unlike the line before it"
     return None
@@ -213,7 +215,8 @@ def explain(error: ValidationError) -> str:
         case "enum":
             return f"{value} is not one of {', '.join(map(str, allowed))}"
         case "type":
-            kinds = " or ".join([allowed] if isinstance(allowed, str) else allowed)
+            names = {"array": "list", "object": "mapping"}
+            kinds = " or ".join(names.get(kind, kind) for kind in ([allowed] if isinstance(allowed, str) else allowed))
             return f"{value} is not of type {kinds}{text_hint(error, kinds) or form_hint(error)}"
         case "minimum":
             return f"{value} is less than {allowed}, the minimum"

@@ -153,7 +153,7 @@ class Optimizer(NamedTuple):
     torch: str | None = None
 
 
-# An entry adds an optimizer to config.yaml. Its hyperparameters are the keyword-only arguments of its rule.
+# An entry adds an optimizer to config.yaml. Its hyperparameters are what its rule takes after w, g and state.
 OPTIMIZERS = {
     "sgd": Optimizer(sgd, "SGD"),
     "adagrad": Optimizer(adagrad, "Adagrad"),
@@ -165,9 +165,8 @@ OPTIMIZERS = {
 
 def defaults(optimizer: str) -> dict[str, Any]:
     """The hyperparameters of an optimizer with their defaults: a pair as a list, None if there is no default."""
-    parameters = inspect.signature(OPTIMIZERS[optimizer].rule).parameters.values()
-    hyperparameters = [p for p in parameters if p.kind == inspect.Parameter.KEYWORD_ONLY]
-    values = {p.name: None if p.default is inspect.Parameter.empty else p.default for p in hyperparameters}
+    parameters = list(inspect.signature(OPTIMIZERS[optimizer].rule).parameters.values())[3:]  # after w, g and state
+    values = {p.name: None if p.default is inspect.Parameter.empty else p.default for p in parameters}
     return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 

@@ -25,8 +25,7 @@ HALFWAY = STEPS // 2 + 1  # lr is halved before this step: a rule with lr inside
 TOLERANCE = 1e-12  # of a difference, relative to the largest entry of its tensor
 COLUMNS = ["optimizer", "setting", "verdict", "first_step", "tensor", "factor", "mistake"]
 
-# Two values of each hyperparameter, at which it matters. One that is not here keeps its default, or is 0.5 and 0.25 if
-# it has none.
+# Two values of each hyperparameter, at which it matters; for others see `two_values`.
 VALUES = {
     "lr": (0.1, 0.03),
     "momentum": (0.9, 0.5),
@@ -79,7 +78,7 @@ MISTAKES = [
     ("the step has no effect on w (w -= … changes it, w = w − … does not)", {"w = w - α * d": ""}),
     ("nothing has an effect on w", {"w = w - α * λ * w": "", "w = w - α * d": ""}),
     ("the gradients are added up, not cleared", {"g = grad": "g = total = total + grad"}),
-    ("nothing is kept from step to step", {"g = grad": "g = grad; v = m = s = 0; t = 1"}),
+    ("nothing is kept from step to step, or it is not used", {"g = grad": "g = grad; v = m = s = 0; t = 1"}),
     ("(1 − μ) g in place of g, with v = 0 at first", {"v = μ * v + g": "v = μ * v + (1 - μ) * g"}),
     ("(1 − μ) g in place of g, with v = g at first", {"v = μ * v + g": "v = μ * v + (1 - μ) * g if t > 1 else g"}),
     ("α inside the velocity", {"v = μ * v + g": "g = α * g; v = μ * v + g", "w - α * d": "w - d"}),
@@ -267,10 +266,16 @@ def check_rule(optimizer: str, hyperparameters: dict[str, Any]) -> dict[str, Any
             ours, theirs = trajectory(rule, PROBLEM), trajectory(reference, PROBLEM)
             found = first_difference(ours, theirs, SHAPES)
             if found:
-                found["mistake"] = proved_mistake(optimizer, hyperparameters, ours, theirs)
+                found["mistake"] = proved_mistake(optimizer, hyperparameters, ours, theirs) or size(ours, theirs)
     except Exception as error:
         found = {"mistake": where(error)}
     return row | {"verdict": "different" if found else "equal"} | (found or {})
+
+
+def size(ours: Tensor, theirs: Tensor) -> str:
+    """What a small difference of two trajectories suggests; empty if it is not small."""
+    largest = ((ours - theirs).abs().max() / theirs.abs().max()).item()
+    return f"only {largest:.0e} apart: does one keep a number in single precision?" if largest < 1e-6 else ""
 
 
 def where(error: Exception) -> str:
@@ -281,10 +286,21 @@ def where(error: Exception) -> str:
     return f"{type(error).__name__}: {message} ({Path(frame.filename).name}, line {frame.lineno}: {frame.line})"
 
 
+def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
+    """Two values to check a hyperparameter at; None if it keeps its default."""
+    if name in VALUES:
+        return VALUES[name]
+    if isinstance(default, bool):
+        return not default, not default
+    if isinstance(default, float) and default:
+        return default / 2, default / 4
+    return (0.5, 0.25) if default in (None, 0) else None
+
+
 def settings(optimizer: str) -> list[dict[str, Any]]:
     """Settings to check a rule with: all combinations of its hyperparameters, and all at their second values."""
     defaults = optimizers.defaults(optimizer)
-    values = {name: VALUES.get(name, (0.5, 0.25)) for name in defaults if name in VALUES or defaults[name] is None}
+    values = {name: two for name, default in defaults.items() if (two := two_values(name, default))}
     optional = [name for name in values if name != "lr" and defaults[name] is not None]
     chosen = [set(names) for n in range(len(optional) + 1) for names in combinations(optional, n)]
     allowed = [names for names in chosen if "nesterov" not in names or "momentum" in names]

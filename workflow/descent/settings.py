@@ -6,7 +6,12 @@ from typing import Any
 
 
 def hyperparameters(variant: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in variant.items() if key not in ("implementation", "optimizer")}
+    """A variant's hyperparameters; 1.0 becomes 1, as the two are one setting."""
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in variant.items()
+        if key not in ("implementation", "optimizer")
+    }
 
 
 def in_words(hyperparameters: Mapping[str, Any]) -> str:

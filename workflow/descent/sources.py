@@ -20,10 +20,10 @@ def sources(module: str) -> list[Path]:
     return sorted(Path(file) for file in files if file)
 
 
-def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
+def digest(files: Iterable[Path], optimizer: str | None = None, implementation: str = "custom") -> str:
     """SHA-256 of the contents of ``files``, in their order; of optimizers.py only what ``optimizer`` uses, if given."""
     contents = (
-        of_optimizer(file.read_text(encoding="utf-8"), optimizer).encode()
+        of_optimizer(file.read_text(encoding="utf-8"), optimizer, implementation).encode()
         if optimizer and file == RULES
         else file.read_bytes()
         for file in files
@@ -31,10 +31,11 @@ def digest(files: Iterable[Path], optimizer: str | None = None) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(content).digest() for content in contents)).hexdigest()
 
 
-def of_optimizer(text: str, optimizer: str) -> str:
+def of_optimizer(text: str, optimizer: str, implementation: str) -> str:
     """The text of optimizers.py without the rules and entries of the other optimizers, and without blank lines.
 
-    Functions that only these call are left out too. So a new rule makes no training with another optimizer stale.
+    Functions that only these call are left out too. So a new rule makes no training with another optimizer stale. The
+    ``implementation`` ``torch`` does not use the optimizer's own rule either.
     """
     tree = ast.parse(text)
     functions = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
@@ -54,7 +55,8 @@ def of_optimizer(text: str, optimizer: str) -> str:
     entries = [(key, value) for key, value in zip(table.keys, table.values) if isinstance(key, ast.Constant)]
     others = [(key, value) for key, value in entries if key.value != optimizer]
     own = set().union(*(called(value, set()) for key, value in entries if key.value == optimizer))
-    foreign = set().union(*(called(value, set()) for _, value in others)) - own
+    foreign = set().union(*(called(value, set()) for _, value in others))
+    foreign = foreign - own if implementation == "custom" else foreign | own
     parts = [(key.lineno, value.end_lineno) for key, value in others]
     for node in (functions[name] for name in foreign):
         parts.append((min([node.lineno, *(d.lineno for d in node.decorator_list)]), node.end_lineno))

@@ -12,12 +12,22 @@ PAGES = {"results/report.html": "results/summary.md", "results/sweep.html": "res
 
 
 def show_news(since: float) -> None:
-    """Print the answer, the table and the path of each page made after ``since``, a Unix time."""
+    """Print the answer, what is known of the rules, the table and the path of each page made after ``since``.
+
+    ``since`` is a Unix time.
+    """
     for page, summary in ((Path(page), Path(summary)) for page, summary in PAGES.items()):
         if page.exists() and page.stat().st_mtime > since:
             answer, table, *_ = summary.read_text(encoding="utf-8").split("\n\n")
-            warnings = [f"\n- {warning}" for warning in wrong_rules()]
-            show(f"\n{answer}{''.join(warnings)}\n\n{table.rstrip()}\n\nOpen the report: {page.absolute()}")
+            rules = wrong_rules() or ["All update rules that have a class in torch.optim equal it."]
+            lines = [answer.rstrip(), *(f"- {line}" for line in rules)]
+            show("\n" + "\n".join([*lines, "", table.rstrip(), "", f"Open the report: {page.absolute()}"]))
+
+
+def show_failure() -> None:
+    """Print what is known of wrong rules, and how to go on after a failure."""
+    for line in [*wrong_rules(), "Finished steps are kept: the same command continues the run."]:
+        print(line, file=sys.stderr)
 
 
 def wrong_rules() -> list[str]:

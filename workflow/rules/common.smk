@@ -3,6 +3,7 @@
 import atexit
 import json
 import time
+from functools import cache
 from importlib.metadata import version
 
 from descent import bar
@@ -23,7 +24,7 @@ from descent.experiment import (
 )
 from descent.settings import name_of
 from descent.sources import digest, sources
-from descent.terminal import show_news
+from descent.terminal import show_failure, show_news
 
 NETWORKS, VARIANTS = config["networks"], config["variants"]
 STACKS = stacks(config) | calibration.STACKS
@@ -71,12 +72,18 @@ def step(name, arguments):
     return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
-def code(name, *files, optimizer=None):
-    """A checksum of the code that a step imports, for one ``optimizer`` if given, and of ``files`` in workflow/.
+def code(name, *files):
+    """A checksum of the code that a step imports, and of ``files`` in workflow/.
 
     As a parameter, it makes the results of other code stale, whatever the files' times.
     """
-    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files], optimizer)
+    return digest(sources(f"descent.steps.{name}") + [WORKFLOW / file for file in files])
+
+
+@cache
+def train_code(optimizer, implementation):
+    """The same for `train`, without the update rules that it does not use."""
+    return digest(sources("descent.steps.train"), optimizer, implementation)
 
 
 def sweep_results(wildcards):
@@ -86,8 +93,7 @@ def sweep_results(wildcards):
     for stage, seeds in grid.seeds(SWEEP).items():
         if shared := set(seeds) & set(config["seeds"]):
             sys.exit(f"config.yaml: seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
-    tables = rules.check_rules.output + rules.choose.output + rules.rank.output
-    return tables + rules.plot_sweep.output + rules.report_sweep.output
+    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
 
 
 def final_runs(wildcards):

@@ -76,6 +76,7 @@ rule check_rules:
         "results/check_rules.log",
     benchmark:
         "results/check_rules.benchmark.tsv"
+    priority: 1  # a wrong rule shows before the trainings
     localrule: True
     params:
         code=code("check_rules"),

@@ -27,7 +27,7 @@ for number, trials in enumerate(GPU_JOBS):
         resources:
             gpu=1,
         params:
-            code=TRAIN_CODE[SETTINGS[trials[0]]["optimizer"]],
+            code=train_code(SETTINGS[trials[0]]["optimizer"], "custom"),
             torch=version("torch"),
             variants=variant_options(*map(SETTINGS.get, trials)),
             training=training_options(config, TRIALS, DEVICE),
@@ -108,6 +108,7 @@ rule report_sweep:
         rules.choose.output.trials,
         rules.rank.output,
         rules.plot_sweep.output,
+        rules.check_rules.output.verdicts,
     output:
         page="results/sweep.html",
         experiment="results/sweep/experiment.json",

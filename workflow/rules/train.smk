@@ -1,6 +1,3 @@
-TRAIN_CODE = {its: code("train", optimizer=its) for its in {variant["optimizer"] for variant in SETTINGS.values()}}
-
-
 rule initialize:
     input:
         mnist=rules.download_mnist.output,
@@ -47,7 +44,9 @@ rule train:
     resources:
         gpu=int(DEVICE == "cuda"),
     params:
-        code=lambda wildcards: TRAIN_CODE[SETTINGS[wildcards.variant]["optimizer"]],
+        code=lambda wildcards: train_code(
+            SETTINGS[wildcards.variant]["optimizer"], SETTINGS[wildcards.variant]["implementation"]
+        ),
         torch=version("torch"),
         variant=lambda wildcards: variant_options(SETTINGS[wildcards.variant]),
         training=lambda wildcards: training_options(config, wildcards.network, DEVICE),

@@ -50,19 +50,24 @@ def describe_final(prefix: str, run: Run) -> dict:
 
 
 def to_markdown(ranking: pd.DataFrame) -> str:
-    """The answer, and the ranked optimizers as a Markdown table, with accuracies in per cent."""
-    ranked = ranking.dropna(subset="group")
-    best = ranked.loc[ranked["group"] == 1, "optimizer"].tolist()
-    if not best:
-        told = "No optimizer is best: every trial lost a seed."
+    """The answer, and the optimizers as a Markdown table, with accuracies in per cent."""
+    ranked, lost = ranking.dropna(subset="group"), ranking[ranking["group"].isna()]
+    first, *tied = ranked.loc[ranked["group"] == 1, "optimizer"].tolist() or [None]
+    if first is None:
+        answer = ["No optimizer is best."]
     elif ranked["test_accuracy_low"].isna().any():
-        told = f"{best[0]} is first; with fewer than four seeds, it may be luck."
-    elif len(best) == 1:
-        told = f"{best[0]} is best, each optimizer at its best."
+        answer = [f"{first} has the highest mean; with fewer than four seeds, it may be luck."]
+    elif tied:
+        answer = [f"Each at its best, {first} has the highest mean; not significantly behind: {', '.join(tied)}."]
     else:
-        told = f"{', '.join(best[:-1])} and {best[-1]} are tied for the best, each optimizer at its best."
+        answer = [f"Each at its best, {first} is significantly better than all others."]
+    if ranking["trials"].nunique() > 1:
+        answer.append("The numbers of trials differ: more trials find a better setting.")
+    for row in ranked[ranked["edge"].astype(bool)].to_dict("records"):
+        answer.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
+    answer += [f"{optimizer}: every trial lost a seed." for optimizer in lost["optimizer"]]
     lines = [
-        f"- {told}",
+        *(f"- {line}" for line in answer),
         "",
         "| group | optimizer | test accuracy, % | chosen setting | default, % |",
         "| --: | --- | --: | --- | --: |",

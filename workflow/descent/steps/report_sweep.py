@@ -32,6 +32,7 @@ def main() -> None:
         sweep_yaml=yaml.safe_dump({"sweep": sweep}, sort_keys=False, default_flow_style=None, width=100),
         **{table: list(load(folder / f"{table}.csv", results)) for table in ("ranking", "targets", "trials")},
         budget=list(load(folder / "budget.csv", results)),
+        rule_verdicts=load(results / "rule_verdicts.csv", results),
         images={figure: data_uri(folder / f"{figure}.svg") for figure in figures},
     )
 
