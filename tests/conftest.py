@@ -114,6 +114,7 @@ def finished_one(once, finished_twins) -> Checkout:
     def make(path: Path) -> None:
         checkout = finished_twins.copy(path / "copy")
         checkout.edit_config(lambda config: config["networks"].pop("notebook"))
+        shutil.rmtree(checkout.path / "results/notebook")
         checkout.snakemake()
 
     return Checkout(once("finished-one", make) / "copy")
@@ -126,9 +127,9 @@ def one_network(finished_one, tmp_path) -> Checkout:
 
 
 @pytest.fixture
-def unstarted(finished_twins, tmp_path) -> Checkout:
+def unstarted(finished_one, tmp_path) -> Checkout:
     """A copy of it before it was run, but with MNIST."""
-    checkout = finished_twins.copy(tmp_path / "unstarted")
+    checkout = finished_one.copy(tmp_path / "unstarted")
     for folder in ("results", ".snakemake"):
         shutil.rmtree(checkout.path / folder)
     return checkout

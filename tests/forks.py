@@ -14,16 +14,8 @@ import tempfile
 from pathlib import Path
 
 # None of this project: it is imported by each fork, from the folder that the fork is for.
-IMPORTS = (
-    "snakemake.cli",
-    "torch",
-    "torchvision.datasets",
-    "safetensors.torch",
-    "pandas",
-    "jinja2",
-    "matplotlib.pyplot",
-)
-IMPORTS += ("scipy.optimize", "scipy.special")
+IMPORTS = ["snakemake.cli", "torch", "torchvision.datasets", "safetensors.torch"]
+IMPORTS += ["pandas", "jinja2", "matplotlib.pyplot", "scipy.optimize", "scipy.special"]
 
 # For each connection it runs a module as `python -m` does, in a process of its own, and sends that process's status.
 SERVER = """
