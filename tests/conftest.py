@@ -22,8 +22,8 @@ settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with Slurm, whose test waits for minutes while others run."""
-    items.sort(key=lambda item: item.path.stem != "test_slurm")
+    """Start with the two tests that take minutes and mostly wait: Slurm, and the kills."""
+    items.sort(key=lambda item: item.path.stem not in ("test_slurm", "test_faults"))
 
 
 @pytest.fixture(scope="session")
