@@ -20,7 +20,7 @@ from descent.runs import Run
 from descent.settings import name_of
 from descent.steps.choose import describe_trial
 from descent.steps.plot_sweep import heat_map
-from descent.steps.rank import rank
+from descent.steps.rank import rank, to_markdown
 from pages import Page, check_numbers
 from safetensors.torch import load_file, save_file
 
@@ -109,6 +109,20 @@ def test_optimizers_rank_by_their_means_and_tie_where_seeds_and_images_do_not_te
     assert table["behind_low"][2] > 0.3
     same = rank({"one": np.ones((4, 10)), "other": np.ones((4, 10))})
     assert same["p_holm"].tolist()[1:] == [1]
+
+
+def test_the_answer_says_who_is_best_and_how_sure_that_is():
+    columns = {"test_accuracy_mean": 0.9, "test_accuracy_low": 0.8, "test_accuracy_high": 0.95, "trials": 9}
+    ranking = pd.DataFrame({"optimizer": ["a", "b", "c"], "group": [1, 1, 2], "edge": "", "setting": "lr 1"})
+    ranking = ranking.assign(default_test_accuracy_mean=0.5, **columns)
+    tied = to_markdown(ranking)
+    assert tied.startswith("- Each at its best, a has the highest mean; not significantly behind: b.\n\n| group |")
+    lost = to_markdown(ranking.assign(group=math.nan))
+    assert lost.startswith("- No optimizer is best.\n- a: every trial lost a seed.\n- b: every trial lost a seed.\n")
+    best = to_markdown(ranking.drop(1))
+    assert best.startswith("- Each at its best, a is significantly better than all others.\n\n| group |")
+    assert "\n| 1 | a | 90.00 [80.00, 95.00] | lr 1 | 50.00 |\n" in best
+    assert to_markdown(ranking[:1]).startswith("- Only a could be ranked.\n")
 
 
 def test_a_target_is_reached_in_the_first_epoch_with_that_accuracy():

@@ -57,6 +57,8 @@ def to_markdown(ranking: pd.DataFrame) -> str:
         answer = ["No optimizer is best."]
     elif ranked["test_accuracy_low"].isna().any():
         answer = [f"{first} has the highest mean; with fewer than four seeds, it may be luck."]
+    elif len(ranked) == 1:
+        answer = [f"Only {first} could be ranked."]
     elif tied:
         answer = [f"Each at its best, {first} has the highest mean; not significantly behind: {', '.join(tied)}."]
     else:
