@@ -46,7 +46,7 @@ resources/mnist.safetensors: | $(INSTALLED)
 # uv installs in a fraction of pip's time; pip only installs uv, at the version in requirements.lock.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Descent needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
-	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download. Then a default run takes about 4 minutes on a CPU."
+	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download. Then a default run takes 3 to 5 minutes on a CPU."
 	@$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
