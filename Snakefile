@@ -7,12 +7,23 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
-include: "workflow/rules/calibration.smk"
 
 
 if "sweep" in config:
 
     include: "workflow/rules/sweep.smk"
+
+
+# Only initialize and train are worth a cluster's job.
+localrules:
+    all,
+    download_mnist,
+    plot_curves,
+    summarize,
+    check_optimizers,
+    compare_twins,
+    compare_published,
+    report,
 
 
 onstart:
@@ -21,21 +32,23 @@ onstart:
     bar.start(workflow.dag)
 
 
+onsuccess:
+    atexit.register(terminal.show_news, Path("results").absolute(), BEGAN)  # after Snakemake's own last words
+
+
 onerror:
-    atexit.register(show_failure)
+    atexit.register(terminal.show_failure)
 
 
 # All results are listed, so that any that is missing is made again.
 rule all:
     default_target: True
     input:
-        expand(rules.initialize.output, network=NETWORKS),
-        expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
-        expand(rules.plot_curves.output, network=NETWORKS),
-        expand(rules.plot_mistakes.output, network=NETWORKS),
+        expand(rules.initialize.output, study=NETWORKS),
+        TRAINED,
+        expand(rules.plot_curves.output, study=NETWORKS),
         rules.summarize.output,
-        rules.check_rules.output,
+        rules.check_optimizers.output,
         rules.compare_twins.output,
         rules.compare_published.output,
         rules.report.output,
-        expand(rules.tensorboard.output, network=NETWORKS, variant=VARIANTS) if TENSORBOARD else [],

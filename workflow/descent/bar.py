@@ -61,7 +61,7 @@ def share_done(dag: Any, began: float) -> float:
     """
     done = total = 0
     for job in dag.needrun_jobs(exclude_finished=False):
-        epochs = re.search(r"--epochs (\d+)", job.params.get("training", ""))
+        epochs = re.search(r"--epochs (\d+)", job.params.get("options", ""))
         parts = int(epochs[1]) if epochs else 1
         total += parts
         if dag.finished(job):

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from reprlib import Repr
 from typing import Any
@@ -13,8 +14,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from descent import sweep as grid
-from descent.optimizers import OPTIMIZERS, defaults
-from descent.settings import name_of
+from descent.optimizers import find, names
+from descent.variants import name_of
 
 
 def is_number(checker: Any, value: Any) -> bool:
@@ -33,25 +34,13 @@ Validator = extend(
 )
 
 
-LARGEST = 200_000  # bytes of a config file, which PyYAML takes seconds to read
-MOST_SEEDS = 5000  # they are on a job's command line
-MOST_VALUES = 20_000  # in a config file, with its aliases expanded
 MANY = Repr()  # shortens a long value before it is written out
 MANY.maxlist = MANY.maxtuple = MANY.maxdict = 20
 MANY.maxstring = MANY.maxother = 100
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, of which PyYAML silently keeps the last.
-
-    It also refuses a text with more than MOST_VALUES values, aliases expanded, and an alias that contains itself.
-    """
-
-    def get_single_node(self) -> yaml.Node | None:
-        node = super().get_single_node()
-        if node is not None and count_values(node, {}) > MOST_VALUES:
-            raise ValueError(f"has more than {MOST_VALUES} values, with its aliases expanded")
-        return node
+    """A YAML loader that refuses duplicate keys, of which PyYAML silently keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -61,24 +50,8 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def count_values(node: yaml.Node, counted: dict[int, float]) -> float:
-    """Count the values in a YAML node, with its aliases expanded; infinity if an alias contains itself.
-
-    ``counted`` has the counts of the nodes seen before, by their ``id``.
-    """
-    if id(node) not in counted:
-        counted[id(node)] = math.inf
-        children = node.value if isinstance(node, yaml.CollectionNode) else []
-        if isinstance(node, yaml.MappingNode):
-            children = [child for pair in children for child in pair]
-        counted[id(node)] = 1 + sum(count_values(child, counted) for child in children)
-    return counted[id(node)]
-
-
 def load(text: bytes) -> dict:
     """Parse the text of config.yaml; raise ValueError with one readable line if it is not a mapping in YAML."""
-    if len(text) > LARGEST:
-        raise ValueError(f"is larger than {LARGEST // 1000} kB")
     try:
         config = yaml.load(text.decode(), UniqueKeyLoader)
     except UnicodeDecodeError:
@@ -130,28 +103,34 @@ def indentation(line: str) -> int:
 
 
 def experiment_schema() -> dict:
-    """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers of optimizers.py."""
+    """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers.
+
+    Raises ValueError, with one line, if an optimizer's file is wrong. It imports no PyTorch, which takes a second.
+    """
     schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    definitions = schema["$defs"]
-    ranges = definitions["hyperparameters"]
-    definitions["variant"]["properties"] = {"optimizer": {"enum": list(OPTIMIZERS)}}
-    definitions["grid"]["properties"] = definitions["variant"]["properties"]
-    definitions["variant"]["allOf"], definitions["grid"]["allOf"] = [], []
-    for optimizer, entry in OPTIMIZERS.items():
-        implementations = ["custom", "torch"] if entry.torch else ["custom"]
-        hyperparameters = defaults(optimizer)
-        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in hyperparameters}
-        required = [name for name, default in hyperparameters.items() if default is None or name == "lr"]
+    definitions, optimizers = schema["$defs"], names()
+    ranges, variants, grids = definitions["hyperparameters"], definitions["variant"], definitions["grid"]
+    variants["properties"] = grids["properties"] = {"optimizer": {"enum": optimizers}}
+    variants["allOf"], grids["allOf"] = [], []
+    for optimizer in optimizers:
+        defaults = find(optimizer).defaults
+        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in defaults}
+        required = [name for name, default in defaults.items() if default is None or name == "lr"]
+        implementations = {"enum": ["custom", "torch"] if torch_has(optimizer) else ["custom"]}
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
-        for definition, keys in {
-            "variant": {"implementation": {"enum": implementations}, "optimizer": True} | allowed,
-            "grid": {"optimizer": True} | swept,
-        }.items():
+        for definition, keys in (
+            (variants, {"implementation": implementations, "optimizer": True} | allowed),
+            (grids, {"optimizer": True} | swept),
+        ):
             then = {"additionalProperties": False, "required": required, "properties": keys}
-            definitions[definition]["allOf"].append(
-                {"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then}
-            )
+            definition["allOf"].append({"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then})
     return schema
+
+
+def torch_has(optimizer: str) -> bool:
+    """Whether ``torch.optim`` has a module of this name, as it has for each of its optimizers; without importing it."""
+    torch = find_spec("torch")
+    return bool(torch and torch.origin and (Path(torch.origin).parent / f"optim/{optimizer}.py").exists())
 
 
 def axis(values: dict, spaced: dict) -> dict:
@@ -168,9 +147,6 @@ def axis(values: dict, spaced: dict) -> dict:
 
 def check(config: Mapping, schema: Mapping) -> None:
     """Raise ValueError with one readable line if ``config`` does not fit the ``schema`` of ``experiment_schema``."""
-    seeds = config.get("seeds")
-    if isinstance(seeds, list) and len(seeds) > MOST_SEEDS:  # refused before the schema looks at each
-        raise ValueError(f"seeds: has {len(seeds)} entries; at most {MOST_SEEDS} are allowed")
     fit(config, schema)
     if "sweep" in config:
         check_sweep(config["sweep"], schema)
@@ -178,14 +154,12 @@ def check(config: Mapping, schema: Mapping) -> None:
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
     """Check what the schema cannot: each trial and default setting must be a valid variant with a distinct name."""
-    seen: dict[str, grid.Variant] = {}
+    seen: dict[str, grid.Setting] = {}
     for name, its in sweep["optimizers"].items():
         path, default = f"sweep.optimizers.{name}", grid.default(its)
         for hyperparameter, value in default.items():
             if value is None:
-                raise ValueError(
-                    f"{path}.{hyperparameter}: has no default in optimizers.py, so the sweep cannot train it"
-                )
+                raise ValueError(f"{path}.{hyperparameter}: its rule has no default, so the sweep cannot train it")
         first = grid.points(its)[0]
         for point in [first | {axis: value} for axis, values in grid.axes(its).items() for value in values]:
             fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)

@@ -1,16 +1,15 @@
-"""Choose the device for ``auto``, and one of several GPUs for each job."""
+"""The device that trains, and PyTorch set up so that the same training gives the same bytes."""
 
 import ctypes
-import fcntl
 import os
+import platform
 import subprocess
 import sys
-import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-LOCKS = Path(tempfile.gettempdir()) / "descent-gpus"  # one folder for all runs on the machine
+if TYPE_CHECKING:  # PyTorch takes a second to import, and choosing a device needs it only where there is a GPU
+    import torch
 
 
 def driver_sees_gpu() -> bool:
@@ -26,8 +25,8 @@ def driver_sees_gpu() -> bool:
 def choose(device: str) -> str:
     """Return ``cuda`` or ``cpu``; ``auto`` is the GPU if there is one, otherwise the CPU.
 
-    Raises SystemExit, with PyTorch's reason, if PyTorch cannot use the GPU that the driver shows. PyTorch takes a
-    second to import, so this happens only if there is a GPU, and in another process.
+    Raises SystemExit, with PyTorch's reason, if PyTorch cannot use the GPU that the driver shows. PyTorch is asked in
+    another process.
     """
     if device != "auto":
         return device
@@ -40,46 +39,30 @@ def choose(device: str) -> str:
     return "cuda"
 
 
-def take_gpu(visible: list[str]) -> None:
-    """Reserve one of the ``visible`` GPUs for this process, and hide the others from it; wait until one is free.
+def prepare(device: "torch.device", threads: int) -> None:
+    """Set PyTorch's threads and determinism; raise SystemExit if ``device`` is a GPU and PyTorch finds none."""
+    import torch
 
-    They are entries of CUDA_VISIBLE_DEVICES, which is set to the reserved one: call this before CUDA starts. A single
-    GPU is not locked: a scheduler assigned it, or jobs are meant to share it. All jobs must use the same name for a
-    GPU: an index in one and a UUID in another are two locks. Snakemake counts GPUs, but does not say which job has
-    which. The system frees the lock when the process ends, for whatever reason.
-    """
-    visible = [gpu.strip() for gpu in visible]
-    if "-1" in visible:  # CUDA looks no further
-        visible = visible[: visible.index("-1")]
-    if len(visible) < 2:
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)  # velocities below 1e-38 would slow a CPU down
+    if device.type == "cpu":  # all operators used here are deterministic on a CPU
         return
-    told = False
-    while True:
-        for gpu in visible:
-            file = open_lock(gpu)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the file stays open as long as this process lives
-            except BlockingIOError:
-                os.close(file)
-            else:
-                os.environ["CUDA_VISIBLE_DEVICES"] = gpu
-                return
-        if not told:
-            print(f"all {len(visible)} GPUs are taken: waiting for one", flush=True)
-            told = True
-        time.sleep(0.2)
+    if not torch.cuda.is_available():
+        raise SystemExit("config.yaml: device: PyTorch finds no GPU for 'cuda'; 'cpu' trains on the CPU")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
+    torch.use_deterministic_algorithms(True)
+    # It costs time, and all memory is written here. PyTorch makes this attribute at run time, so its types lack it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def open_lock(gpu: str) -> int:
-    """Return a descriptor of a GPU's lock file; create the file, and its folder for all users, if they are missing."""
-    path = LOCKS / gpu.replace("/", "_")
+def device_name(device: "torch.device") -> str:
+    """The model name of the GPU or of the processor."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
-        return os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        with suppress(FileExistsError):
-            LOCKS.mkdir()
-            LOCKS.chmod(0o1777)
-        file = os.open(path, os.O_RDONLY | os.O_CREAT)
-        with suppress(PermissionError):  # another user was faster
-            path.chmod(0o644)
-        return file
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

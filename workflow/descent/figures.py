@@ -1,4 +1,4 @@
-"""The colours of all figures, and how they are saved."""
+"""The colours of all figures, their notes, and how they are saved."""
 
 from pathlib import Path
 
@@ -10,6 +10,11 @@ from descent.files import written_whole
 # Okabe and Ito, "Color universal design" (2008), for the colour-blind too; without yellow, which is too pale for a
 # line, and with grey in place of black, which a dark page would hide.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F"]
+
+
+def note(figure: Figure, text: str) -> None:
+    """Say below a figure what it shows."""
+    figure.supxlabel(text, fontsize=9, color="0.35")
 
 
 def save(figure: Figure, path: str | Path) -> None:

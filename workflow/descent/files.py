@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,11 +19,12 @@ def sha256(path: Path) -> str:
 def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path with the suffix of ``path``, and rename it to ``path`` after the body.
 
-    If the body raises, ``path`` stays as it was and the temporary file is removed. Raises SystemExit with one line
-    that names the file if it cannot be written, for example on a full disk.
+    The temporary name is this process's own, so two that write one file cannot mix. If the body raises, ``path`` stays
+    as it was and the temporary file is removed. Raises SystemExit with one line that names the file if it cannot be
+    written, for example on a full disk.
     """
     path = Path(path)
-    unfinished = path.with_name(f".unfinished.{path.name}")
+    unfinished = path.with_name(f".unfinished.{os.getpid()}.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield unfinished

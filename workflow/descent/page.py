@@ -1,9 +1,6 @@
-"""Render the HTML pages: numbers with their sources, embedded images, Jinja2 templates."""
+"""Render the HTML pages: tables, embedded images, Jinja2 templates."""
 
 import base64
-import json
-import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,40 +13,21 @@ from descent.files import write_text
 TEMPLATES = Path(__file__).parents[1] / "report"
 
 
-class Sourced:
-    """A value read from a file of the results, with the file and the value's place in it.
-
-    Every number on a page comes from one of these, and so names its source.
-    """
-
-    def __init__(self, value: Any, source: str) -> None:
-        self.value, self.source = value, source
-
-    def __getitem__(self, key: str | int) -> "Sourced":
-        return Sourced(self.value[key], f"{self.source}/{key}")
-
-    def __iter__(self) -> Iterator["Sourced"]:
-        return (self[key] for key in (self.value if isinstance(self.value, dict) else range(len(self.value))))
-
-    @property
-    def missing(self) -> bool:
-        return self.value is None or (isinstance(self.value, float) and math.isnan(self.value))
+def to_html(table: pd.DataFrame) -> Markup:
+    """A table of text, as those of ``tables``, in HTML."""
+    with pd.option_context("display.max_colwidth", None):
+        return Markup(table.to_html(index=False, border=0, na_rep=""))
 
 
-def show(sourced: Sourced, form: str = "{}", scale: float = 1) -> Markup:
-    """A value as an HTML ``data`` element: formatted for people, with the exact value and its source."""
-    text = form.format(sourced.value * scale if scale != 1 else sourced.value)
-    return Markup('<data value="{}" data-source="{}">{}</data>').format(sourced.value, sourced.source, text)
-
-
-def load(file: Path, results: Path) -> Sourced:
-    """Read a CSV file (as a list of rows) or a JSON file of the results."""
-    value = (
-        pd.read_csv(file, dtype={"test_accuracy_by_seed": str}).to_dict("records")
-        if file.suffix == ".csv"
-        else json.loads(file.read_bytes())
-    )
-    return Sourced(value, file.relative_to(results).as_posix())
+def to_markdown(sentences: list[str], table: pd.DataFrame) -> str:
+    """An answer and its table in Markdown."""
+    lines = [
+        *(f"- {sentence}" for sentence in sentences),
+        "",
+        table.to_markdown(index=False, disable_numparse=True),
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def data_uri(svg: Path) -> str:
@@ -66,6 +44,6 @@ def write_page(target: Path, template: str, **values: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["show"] = show
+    environment.filters["to_html"] = to_html
     environment.globals["include"] = lambda part: Markup((TEMPLATES / part).read_text(encoding="utf-8"))
     write_text(target, environment.get_template(template).render(**values))

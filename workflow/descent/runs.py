@@ -1,6 +1,7 @@
-"""Read a training's results from its folder."""
+"""Read results: tables, and a training from its folder."""
 
 import json
+import math
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,17 @@ import pandas as pd
 from safetensors.numpy import load_file
 
 from descent.files import sha256
+
+# Columns of text, names among them: pandas would read some names as numbers, and an empty cell as NaN.
+TEXT = ["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting", "trial"]
+TEXT += ["default_setting", "edge", "verdict", "rule", "mistake", "left_out"]
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV of the results as a pandas DataFrame; an empty cell of text is an empty string."""
+    numbers = pd.read_csv(path, comment="#", nrows=0).columns.difference(TEXT)
+    missing = dict.fromkeys(numbers, ["", "nan"])
+    return pd.read_csv(path, comment="#", dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=missing)
 
 
 class Run:
@@ -34,12 +46,12 @@ class Run:
     @cached_property
     def training(self) -> pd.DataFrame:
         """One row per seed and minibatch: seed, iteration, epoch, loss, accuracy."""
-        return pd.read_csv(self.checked("training.csv"))
+        return read_table(self.checked("training.csv"))
 
     @cached_property
     def evaluation(self) -> pd.DataFrame:
         """One row per seed and epoch, on the test set or, in a sweep, held-out images: seed, epoch, loss, accuracy."""
-        return pd.read_csv(self.checked("evaluation.csv"))
+        return read_table(self.checked("evaluation.csv"))
 
     @cached_property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -60,6 +72,16 @@ class Run:
     def diverged(self) -> dict[int, int]:
         """The seeds that diverged, each with the first iteration whose loss is not finite."""
         return {int(seed): iteration for seed, iteration in self.record["diverged"].items()}
+
+    def describe_targets(self, targets: list[float]) -> list[dict[str, float]]:
+        """After how many epochs the median seed reaches each target accuracy, NaN if never, and how many seeds do."""
+        rows, seeds = [], self.evaluation["seed"]
+        for target in targets:
+            first = self.evaluation["epoch"].where(self.evaluation["accuracy"] >= target).groupby(seeds).min() + 1
+            median = first.fillna(math.inf).median()
+            epochs = median if math.isfinite(median) else math.nan
+            rows.append({"target": target, "epochs": epochs, "reached": first.count(), "runs": len(first)})
+        return rows
 
     def checked(self, name: str) -> Path:
         path = self.folder / name

@@ -56,7 +56,7 @@
       legend: { markers: { dash: (u, i) => (variants[i - 1]?.dashed ? "dashed" : "solid"), width: (u, i) => (i ? Math.max(2, variants[i - 1].width) : 0) } },
       scales: { x: { time: false }, y: scale },
       axes: [
-        { ...axis, label: x === "seconds" ? "seconds of training per seed" : x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
+        { ...axis, label: x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
         { ...axis, size: 64, label: (x === "iteration" ? "training " : "test ") + title, values: (u, ticks) => ticks.map((v) => (v == null ? "" : tick(v))) },
       ],
       series: [
@@ -76,15 +76,9 @@
   const charts = new Map();  // by the elements that they are in
   document.querySelectorAll(".live").forEach((live, i) => {
     const curves = JSON.parse(document.getElementById(live.dataset.curves).textContent);
-    const choice = live.querySelector("select");
     // Create both elements before the charts, so that each has its final width.
     const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
-    const show = (x) => places.forEach(([metric, place]) => {
-      charts.get(place)?.destroy();
-      charts.set(place, chart(place, curves, x, metric, "figure" + i));
-    });
-    choice?.addEventListener("change", () => show(choice.value));
-    show(choice?.value ?? "iteration");
+    places.forEach(([metric, place]) => charts.set(place, chart(place, curves, live.dataset.x, metric, "figure" + i)));
   });
   addEventListener("resize", () => charts.forEach((u, place) => u.setSize({ width: place.clientWidth, height: 320 })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((u) => u.redraw(false)));

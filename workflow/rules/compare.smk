@@ -1,146 +1,77 @@
+TRAINED = expand(rules.train.output, study=NETWORKS, variant=VARIANTS)
+
+
 rule plot_curves:
     input:
-        runs=expand(rules.train.output, variant=VARIANTS, allow_missing=True),
+        expand(rules.train.output, variant=VARIANTS, allow_missing=True),
     output:
-        curves=report(
-            "results/{network}/curves.svg",
-            category="Curves",
-            labels={"network": "{network}"},
-            caption="../report/curves.rst",
-        ),
-        others=expand("results/{{network}}/{figure}.svg", figure=[name for name in FIGURES if name != "curves"]),
-        png=expand("results/{{network}}/{figure}.png", figure=FIGURES),
-        test=expand("results/{{network}}/test.{ending}", ending=["svg", "png"]),
-        json="results/{network}/curves.json",
+        svg=report(expand("results/{{study}}/{figure}.svg", figure=[*FIGURES, "test"]), category="{study}"),
+        png=expand("results/{{study}}/{figure}.png", figure=[*FIGURES, "test"]),
+        json="results/{study}/curves.json",
     log:
-        "results/{network}/plot_curves.log",
-    benchmark:
-        "results/{network}/plot_curves.benchmark.tsv"
-    localrule: True
+        "results/{study}/plot_curves.log",
     params:
         code=code("plot_curves"),
-        options=lambda wildcards: plot_options(wildcards.network, VARIANTS, config["curves"]["smoothing"]),
+        options=options(variants=VARIANTS, figures=FIGURES, smoothing=config["curves"]["smoothing"]),
     shell:
-        step("plot_curves", "{params.options} --json {output.json}")
-
-
-rule plot_mistakes:
-    input:
-        mnist=rules.download_mnist.output,
-        runs=rules.plot_curves.input.runs,
-    output:
-        confusion="results/{network}/confusion.csv",
-        missed="results/{network}/missed.csv",
-        figures=expand("results/{{network}}/{variant}/mistakes.{ending}", variant=VARIANTS, ending=["svg", "png"]),
-    log:
-        "results/{network}/plot_mistakes.log",
-    benchmark:
-        "results/{network}/plot_mistakes.benchmark.tsv"
-    localrule: True
-    params:
-        code=code("plot_mistakes"),
-        options=options(variants=list(VARIANTS)),
-    shell:
-        step("plot_mistakes", "--mnist {input.mnist} {params.options} --output results/{wildcards.network}")
+        step("plot_curves", "{params.options} --folder results/{wildcards.study}")
 
 
 rule summarize:
     input:
-        initial=expand(rules.initialize.output.metrics, network=NETWORKS),
-        runs=expand(rules.train.output, network=NETWORKS, variant=VARIANTS),
+        expand(rules.initialize.output.metrics, study=NETWORKS),
+        TRAINED,
     output:
-        initial="results/initial.csv",
-        summary=report("results/summary.csv", category="Tables", caption="../report/summary.rst"),
-        differences="results/differences.csv",
-        best="results/best.csv",
-        epochs="results/epochs.csv",
-        progress="results/progress.json",
-        markdown="results/summary.md",
+        report("results/summary.csv", category="Tables"),
+        expand("results/{table}.csv", table=["initial", "differences", "targets", "epochs"]),
     log:
         "results/summarize.log",
-    benchmark:
-        "results/summarize.benchmark.tsv"
-    localrule: True
     params:
         code=code("summarize"),
-        options=options(results="results", networks=list(NETWORKS), variants=list(VARIANTS)),
+        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
     shell:
         step("summarize", "{params.options}")
 
 
-rule check_rules:
+rule check_optimizers:
     output:
-        rules="results/rules.csv",
-        verdicts="results/rule_verdicts.csv",
+        "results/optimizers.csv",
     log:
-        "results/check_rules.log",
-    benchmark:
-        "results/check_rules.benchmark.tsv"
+        "results/check_optimizers.log",
     priority: 1  # a wrong rule shows before the trainings
-    localrule: True
     params:
-        code=code("check_rules"),
+        code=code("check_optimizers", optimizers=tuple(names())),
         torch=version("torch"),
-        options=options(results="results", setting=twin_settings(VARIANTS)),
+        options=options(settings=twin_settings(config["variants"])),
     shell:
-        step("check_rules", "{params.options}")
+        step("check_optimizers", "{params.options} --output {output}")
 
 
 rule compare_twins:
     input:
-        rules=rules.check_rules.output.rules,
-        runs=expand(rules.train.output, network=NETWORKS, variant=[variant for pair in TWINS for variant in pair]),
+        rules.check_optimizers.output,
+        expand(rules.train.output, study=NETWORKS, variant=[variant for pair in TWINS for variant in pair]),
     output:
-        twins="results/twins.csv",
-        verdicts="results/verdicts.csv",
+        expand("results/{table}.csv", table=["twins", "verdicts"]),
     log:
         "results/compare_twins.log",
-    benchmark:
-        "results/compare_twins.benchmark.tsv"
-    localrule: True
     params:
         code=code("compare_twins"),
-        options=options(results="results", networks=list(NETWORKS), pair=TWINS),
+        options=options(results="results", networks=NETWORKS, custom=[c for c, _ in TWINS], torch=[t for _, t in TWINS]),
     shell:
-        step("compare_twins", "--rules {input.rules} {params.options}")
+        step("compare_twins", "{params.options}")
 
 
 rule compare_published:
     input:
-        initial=rules.summarize.input.initial,
-        runs=rules.summarize.input.runs,
+        rules.summarize.input,
     output:
-        comparison="results/published.csv",
-        features="results/features.csv",
-        reproduction="results/reproduction.csv",
-        estimates="results/estimates.csv",
-        figure=expand("results/published.{ending}", ending=["svg", "png"]),
+        expand("results/{table}.csv", table=["published", "reproduction"]),
     log:
         "results/compare_published.log",
-    benchmark:
-        "results/compare_published.benchmark.tsv"
-    localrule: True
     params:
-        code=code("compare_published", "resources/published.csv", "resources/calibration.csv"),
-        options=options(
-            results="results",
-            networks=list(NETWORKS),
-            variants=list(VARIANTS),
-            mnist="sha256" not in config["data"],  # without other checksums, the data is MNIST
-        ),
+        code=code("compare_published", "resources/published.csv"),
+        mnist="--no-mnist" if "sha256" in config["data"] else "--mnist",  # without other checksums, the data is MNIST
+        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
     shell:
-        step("compare_published", "{params.options}")
-
-
-rule tensorboard:
-    input:
-        rules.train.output,
-    output:
-        directory("results/tensorboard/{network}/{variant}"),
-    log:
-        "results/{network}/{variant}/tensorboard.log",
-    localrule: True
-    params:
-        code=code("tensorboard"),
-    shell:
-        step("tensorboard", "--run results/{wildcards.network}/{wildcards.variant} --output {output}")
+        step("compare_published", "{params.options} {params.mnist}")

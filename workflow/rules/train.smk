@@ -1,58 +1,49 @@
+# Of a study, all seeds start together; of a variant, all seeds train together.
+
+
+def train_code(wildcards):
+    """A checksum of what a variant's training runs: a torch variant does not use the rule from scratch."""
+    variant = STUDIES[wildcards.study].variants[wildcards.variant]
+    custom = variant["implementation"] == "custom"
+    return code("train", optimizers=(variant["optimizer"],) if custom else ())
+
+
 rule initialize:
     input:
         mnist=rules.download_mnist.output,
     output:
-        parameters="results/{network}/initial.safetensors",
-        metrics="results/{network}/initial.csv",
+        parameters="results/{study}/initial.safetensors",
+        metrics="results/{study}/initial.csv",
     log:
-        "results/{network}/initialize.log",
-    benchmark:
-        "results/{network}/initialize.benchmark.tsv"
-    threads: 1
+        "results/{study}/initialize.log",
     params:
         code=code("initialize"),
         torch=version("torch"),
-        options=lambda wildcards: options(
-            **STACKS[wildcards.network], evaluation_batch_size=config["evaluation"]["batch_size"]
-        ),
+        options=lambda wildcards: studies.initialize_options(STUDIES[wildcards.study]),
     shell:
-        step(
-            "initialize",
-            "--mnist {input.mnist} {params.options} --threads {threads}"
-            " --parameters {output.parameters} --metrics {output.metrics}",
-        )
+        step("initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
 
 
-# A sweep's trials and final runs are variants of two more stacks: results/sweep/NETWORK/trials and /final.
 rule train:
     input:
         mnist=rules.download_mnist.output,
         initial=rules.initialize.output.parameters,
     output:
-        training="results/{network}/{variant}/training.csv",
-        evaluation="results/{network}/{variant}/evaluation.csv",
-        parameters="results/{network}/{variant}/parameters.safetensors",
-        predictions="results/{network}/{variant}/predictions.safetensors",
-        run="results/{network}/{variant}/run.json",
+        training="results/{study}/{variant}/training.csv",
+        evaluation="results/{study}/{variant}/evaluation.csv",
+        parameters="results/{study}/{variant}/parameters.safetensors",
+        predictions="results/{study}/{variant}/predictions.safetensors",
+        run="results/{study}/{variant}/run.json",
     log:
-        "results/{network}/{variant}/train.log",
-    benchmark:
-        "results/{network}/{variant}/train.benchmark.tsv"
-    wildcard_constraints:
-        network="|".join(stack for stack in STACKS if not (GPU_JOBS and stack == TRIALS)),
-    threads: 1
+        "results/{study}/{variant}/train.log",
     resources:
         gpu=int(DEVICE == "cuda"),
     params:
-        code=lambda wildcards: train_code(
-            SETTINGS[wildcards.variant]["optimizer"], SETTINGS[wildcards.variant]["implementation"]
-        ),
+        code=train_code,
         torch=version("torch"),
-        variant=lambda wildcards: variant_options(SETTINGS[wildcards.variant]),
-        training=lambda wildcards: training_options(config, wildcards.network, DEVICE),
+        options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
     shell:
         step(
             "train",
-            "--mnist {input.mnist} --initial {input.initial} {params.variant} {params.training}"
-            " --threads {threads} --output results/{wildcards.network}/{wildcards.variant}",
+            "--mnist {input.mnist} --initial {input.initial} {params.options} --threads {threads} --output results/{wildcards.study}/{wildcards.variant}",
         )

@@ -9,9 +9,9 @@ import pandas as pd
 from descent import sweep
 from descent.files import write_json, write_table
 from descent.runs import Run
-from descent.settings import hyperparameters, name_of
 from descent.statistics import describe
 from descent.steps import command_line
+from descent.variants import hyperparameters, name_of
 
 # A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
 GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from descent.files import write_table
-from descent.runs import Run
-from descent.settings import in_words
+from descent.runs import Run, read_table
 from descent.steps import command_line
+from descent.variants import in_words
 
 ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
 EARLY = 10  # iterations, in which rounding grows to at most a hundred times what the type resolves:
@@ -74,8 +74,8 @@ def compare(custom: Run, torch: Run) -> pd.DataFrame:
 def verdict(comparison: pd.DataFrame, dtype: str, rule: str) -> dict:
     """Sum up a pair's comparison over its seeds: a row of verdicts.csv.
 
-    ``rule`` is the verdict of `check_rules` on the custom rule, ``equal`` or ``different``. The pair's verdict is the
-    first of these that applies:
+    ``rule`` is the verdict of `check_optimizers` on the custom rule, ``equal`` or ``different``. The pair's verdict is
+    the first of these that applies:
     ``different``: the rule is different, or only one of the twins diverged, or their losses differ within the first
     ten iterations by more than rounding in ``dtype`` can explain;
     ``identical``: every loss and parameter is the same to the bit;
@@ -104,25 +104,20 @@ def main() -> None:
         f"Columns: {figures}.",
     )
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
-    parser.add_argument("--rules", type=Path, required=True, help="rules.csv of check_rules")
     parser.add_argument("--networks", nargs="+", required=True)
-    parser.add_argument(
-        "--pair", nargs=2, action="append", default=[], metavar=("CUSTOM", "TORCH"), help="two variants that are twins"
-    )
+    parser.add_argument("--custom", nargs="*", default=[], help="variants from scratch")
+    parser.add_argument("--torch", nargs="*", default=[], help="their twins, in the same order")
     arguments = parser.parse_args()
 
-    rules = pd.read_csv(arguments.rules).set_index(["optimizer", "setting"])["verdict"]
+    checked = read_table(arguments.results / "optimizers.csv").set_index(["optimizer", "setting"])["verdict"]
     twins, verdicts = [], []
     for network in arguments.networks:
-        for custom, torch in arguments.pair:
+        for custom, torch in zip(arguments.custom, arguments.torch):
             names = {"network": network, "custom": custom, "torch": torch}
             pair = [Run(arguments.results / network / variant) for variant in (custom, torch)]
-            comparison = compare(*pair)
+            comparison, record = compare(*pair), pair[0].record
+            rule = checked[record["optimizer"], in_words(record["hyperparameters"])]
             twins += [names | row for row in comparison.to_dict("records")]
-            record = pair[0].record
-            checked = rules[record["optimizer"]]
-            # A workflow that uses this one may train with unchecked settings: then one wrong setting is enough.
-            rule = checked.get(in_words(record["hyperparameters"]), max(checked, key=["equal", "different"].index))
             verdicts.append(names | verdict(comparison, record["dtype"], rule))
     names = ["network", "custom", "torch"]
     for file, rows, columns in (

@@ -12,14 +12,13 @@ from descent.steps import command_line
 
 
 def main() -> None:
-    parser = command_line(__doc__)
+    parser = command_line(__doc__, "Writes initial.safetensors, and initial.csv: loss and accuracy on the test set.")
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--hidden", type=int, nargs="+", required=True, help="sizes of the hidden layers")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--evaluation-batch-size", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    parser.add_argument("--parameters", type=Path, required=True, help="safetensors file to write")
-    parser.add_argument("--metrics", type=Path, required=True, help="CSV to write: loss and accuracy on the test set")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to write")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
 
@@ -29,8 +28,10 @@ def main() -> None:
     for row in zip(seeds, loss.tolist(), accuracy.tolist()):
         print("seed {}: test loss {:.4f}, test accuracy {:.2%}".format(*row))
 
-    write_tensors(arguments.parameters, parameters | {"seeds": torch.tensor(seeds)})
-    write_csv(arguments.metrics, ["seed", "loss", "accuracy"], zip(seeds, numbers(loss), numbers(accuracy)))
+    write_tensors(arguments.output / "initial.safetensors", parameters | {"seeds": torch.tensor(seeds)})
+    write_csv(
+        arguments.output / "initial.csv", ["seed", "loss", "accuracy"], zip(seeds, numbers(loss), numbers(accuracy))
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Plot a network's curves: training, with all variants and with each alone, and test set."""
+"""Plot a network's curves: training, with all variants, with twins and with each alone, and test set."""
 
 import json
 import math
@@ -12,9 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from descent.figures import COLOURS, save
+from descent.figures import COLOURS, note, save
 from descent.files import write_text
-from descent.progress import seconds_by_epoch
 from descent.runs import Run
 from descent.steps import command_line
 
@@ -104,36 +103,23 @@ def plot(
     return figure
 
 
-def plot_test(
-    against_epochs: dict[str, pd.DataFrame],
-    against_seconds: dict[str, pd.DataFrame],
-    training: dict[str, pd.Series],
-    looks: dict[str, dict],
-) -> Figure:
-    """The test figure: against epochs above, with the ``training`` losses dotted, and against seconds below."""
-    figure = Figure(figsize=(11, 8), layout="constrained")
-    above, below = figure.subplots(2, 2, sharey="col")
+def plot_test(curves: dict[str, pd.DataFrame], training: dict[str, pd.Series], looks: dict[str, dict]) -> Figure:
+    """The test figure, from the ``curves`` of ``by_epoch``, with the mean ``training`` loss of each epoch dotted."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    panels = figure.subplots(1, 2)
     for variant, losses in training.items():
-        above[0].plot(losses.index + 1, losses, color=looks[variant]["color"], linestyle=":", linewidth=1.2)
-    draw(above, against_epochs, looks, "epochs", "test")
-    for panel in above:
+        panels[0].plot(losses.index + 1, losses, color=looks[variant]["color"], linestyle=":", linewidth=1.2)
+    draw(panels, curves, looks, "epochs", "test")
+    for panel in panels:
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
-    draw(below, against_seconds, looks, "seconds of training per seed", "test")
-    note(
-        figure,
-        "line: mean over seeds, band: ± one standard deviation; dotted: training loss, mean over the epoch",
-    )
+    note(figure, "line: mean over seeds, band: ± one standard deviation; dotted: training loss, mean over the epoch")
     return figure
-
-
-def note(figure: Figure, text: str) -> None:
-    figure.supxlabel(text, fontsize=9, color="0.35")
 
 
 def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) -> str:
     """Mean and standard deviation of all curves, for the page's interactive charts.
 
-    ``charts`` has the curves against each of iteration, epochs and seconds.
+    ``charts`` has the curves against iteration and epochs.
     """
 
     def column(values: Iterable[float], digits: int) -> list[float | None]:
@@ -165,52 +151,41 @@ def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) 
 
 
 def main() -> None:
-    parser = command_line(__doc__)
-    parser.add_argument(
-        "--run",
-        nargs=3,
-        action="append",
-        required=True,
-        metavar=("VARIANT", "IMPLEMENTATION", "FOLDER"),
-        help="a variant, custom or torch, and the folder that `train` wrote",
+    parser = command_line(
+        __doc__, "Writes curves.json for the page, and each figure as .svg and .png, into the folder."
     )
+    parser.add_argument("--folder", type=Path, required=True, help="the network's results, with a folder per variant")
+    parser.add_argument("--variants", nargs="+", required=True)
     parser.add_argument(
-        "--figure",
-        nargs="+",
-        action="append",
-        required=True,
-        metavar="WORD",
-        help="the .svg and .png to write, a path without suffix, and the variants to overlay",
+        "--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each training figure"
     )
-    parser.add_argument("--test-figure", required=True, metavar="PATH", help="the test figure to write, without suffix")
-    parser.add_argument("--json", type=Path, required=True, help="JSON to write: the smoothed curves of all variants")
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
     arguments = parser.parse_args()
+    folder, smoothing = arguments.folder, arguments.smoothing
 
-    runs = {variant: Run(Path(folder)) for variant, _, folder in arguments.run}
+    runs = {variant: Run(folder / variant) for variant in arguments.variants}
     settings = {variant: what_differs(run) for variant, run in runs.items()}
     colours = dict(zip(dict.fromkeys(settings.values()), cycle(COLOURS)))  # twins share one
     looks = {
         variant: {
             "color": colours[settings[variant]],
-            "label": variant + DIVERGED * bool(runs[variant].diverged),
-            **STYLES[implementation],
+            "label": variant + DIVERGED * bool(run.diverged),
+            **STYLES[run.record["implementation"]],
         }
-        for variant, implementation, _ in arguments.run
+        for variant, run in runs.items()
     }
-    curves = {its: smooth(run.training, arguments.smoothing, run.diverged.values()) for its, run in runs.items()}
+    curves = {its: smooth(run.training, smoothing, run.diverged.values()) for its, run in runs.items()}
     test = {its: by_epoch(run.evaluation) for its, run in runs.items()}
-    timed = {its: curve.set_index(seconds_by_epoch(runs[its])[: len(curve)]) for its, curve in test.items()}
     losses = {its: run.training.groupby("epoch")["loss"].mean() for its, run in runs.items()}
-    save(plot_test(test, timed, losses, looks), arguments.test_figure)
-    for target, *variants in arguments.figure:
+    save(plot_test(test, losses, looks), folder / "test")
+    for name, variants in arguments.figures.items():
         minibatches, its_looks = None, looks
         if len(variants) == 1:
             minibatches = runs[variants[0]].training
             its_looks = {variants[0]: looks[variants[0]] | {"linewidth": 1.5, "alpha": 1, "linestyle": "-"}}
         overlaid = {variant: curves[variant] for variant in variants}
-        save(plot(overlaid, its_looks, arguments.smoothing, minibatches), target)
-    write_text(arguments.json, to_json({"iteration": curves, "epochs": test, "seconds": timed}, looks))
+        save(plot(overlaid, its_looks, smoothing, minibatches), folder / name)
+    write_text(folder / "curves.json", to_json({"iteration": curves, "epochs": test}, looks))
 
 
 def what_differs(run: Run) -> str:

@@ -1,0 +1,90 @@
+"""The update rules, one file each: NAME.py holds a function NAME. There is no list of them, a file is enough.
+
+A rule's signature declares all that it needs, in this order:
+
+    def adam(w, g, t, m, s, *, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0):
+
+- w, a parameter of any shape, stacked over seeds along its first axis, and g, its gradient of the same shape;
+- t, only if the rule needs it: the number of the iteration, from 1;
+- the tensors of its state: shaped like w, zero at first, and the rule's own from one iteration to the next;
+- its hyperparameters, with their defaults; one without a default stands behind the ``*``.
+
+A rule changes w and its state in place, element by element, so it works on a stack of networks as on one. The symbols
+are the lab's: g = ∇_w CE(f(w, X), Y), α the learning rate ``lr``, μ the momentum, v the velocity; λ is the weight
+decay. The code follows the formulas, with PyTorch's fused operations in the order of ``torch.optim``: so, on a CPU,
+twins agree to the bit. ``python -m descent.steps.check_optimizers`` says whether a rule is right.
+"""
+
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FOLDER = Path(__file__).parent
+
+
+class Rule(NamedTuple):
+    """An update rule, and what its signature declares."""
+
+    update: Callable[..., None]
+    counts: bool  # whether it takes t
+    state: list[str]  # the names of its state tensors
+    defaults: dict[str, Any]  # of its hyperparameters: a pair as a list, None if there is no default
+
+
+def names() -> list[str]:
+    """The optimizers that have a file."""
+    return sorted(file.stem for file in FOLDER.glob("[a-z]*.py"))
+
+
+@cache
+def find(name: str) -> Rule:
+    """Import the rule ``name``; raise ValueError, with one line that names file and place, if it does not fit."""
+    try:
+        update = getattr(importlib.import_module(f"descent.optimizers.{name}"), name, None)
+    except SyntaxError as error:
+        raise ValueError(f"{place(error.filename or name, error.lineno)}: {error.msg}") from error
+    except Exception as error:  # whatever a file may do while it is imported
+        frame = where(error)
+        raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {error}") from error
+    if not inspect.isfunction(update):
+        raise ValueError(f"{place(name)}: it has no function {name}, as its name promises")
+    return read(name, update)
+
+
+def read(name: str, update: Callable[..., None]) -> Rule:
+    """Read a rule's signature; raise ValueError as ``find`` does."""
+    line = place(name, update.__code__.co_firstlineno)
+    parameters = list(inspect.signature(update).parameters.values())
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        raise ValueError(f"{line}: {name} has a parameter with a star: name each one")
+    tensors = [p.name for p in parameters if p.kind != p.KEYWORD_ONLY and p.default is p.empty]
+    if len(tensors) < 2:
+        raise ValueError(f"{line}: {name} must take a parameter and its gradient first, as in {name}(w, g, *, lr)")
+    given = {p.name: None if p.default is p.empty else p.default for p in parameters if p.name not in tensors}
+    if "lr" not in given:
+        raise ValueError(
+            f"{line}: {name} has no hyperparameter lr; hyperparameters have a default, or stand behind a *"
+        )
+    defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
+    counts = tensors[2:3] == ["t"]
+    return Rule(update, counts, tensors[3 if counts else 2 :], defaults)
+
+
+def where(error: BaseException) -> traceback.FrameSummary:
+    """The innermost place in an optimizer's file that an exception comes from, or in any file if there is none."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = (
+        frame
+        for frame in reversed(frames)
+        if Path(frame.filename).parent == FOLDER and "__init__" not in frame.filename
+    )
+    return next(ours, frames[-1])
+
+
+def place(file: str, line: int | None = None) -> str:
+    """A place for an error message: ``optimizers/sgd.py, line 3``."""
+    return f"optimizers/{Path(file).stem}.py" + (f", line {line}" if line else "")

@@ -1,0 +1,191 @@
+"""The sentences that people read, made once: the pages, the Markdown files and the terminal show the same."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from descent.statistics import LEAST_SEEDS
+from descent.tables import join, per_cent, spread
+
+Row = Mapping[str, Any]
+
+
+def answer(
+    summary: pd.DataFrame,
+    differences: pd.DataFrame,
+    optimizers: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    reproduction: pd.DataFrame,
+) -> list[str]:
+    """What the run found, from its tables; ``reproduction`` is empty if the data is not MNIST."""
+    networks, seeds = summary["network"].unique(), summary["seeds"].iloc[0]
+    lines = [best(network, summary, differences) for network in networks]
+    lines += [f"{row['variant']} diverged on {row['network']}: {remedy(row)}" for row in lost(summary)]
+    if seeds < LEAST_SEEDS:
+        lines.append(
+            f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
+        )
+    lines += rules(optimizers, verdicts)
+    lines += [reproduces(network, its) for network, its in reproduction.groupby("network", sort=False)]
+    return lines if len(reproduction) else [*lines, "The data is not MNIST: the lab's figures do not apply."]
+
+
+def best(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Which variant of a network is best, and whether it is really better than the next.
+
+    A variant that is the same to the bit is not the next one: ``differences`` does not have it.
+    """
+    ranked = summary[summary["network"] == network].dropna(subset="test_accuracy_mean")
+    ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
+    if not ranked:
+        return f"{network}: every variant diverged."
+    first, *others = ranked
+    line = f"{network}: {first['variant']} is best with a test accuracy of {spread(first, 'test_accuracy', 100, 2)} %"
+    within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
+    pairs = {frozenset([row["variant"], row["other"]]): row for row in within.to_dict("records")}
+    for other in (row["variant"] for row in others):
+        if found := pairs.get(frozenset([first["variant"], other])):
+            figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low_new_images", "high_new_images")]
+            mean, *ends = (found[figure] * (1 if found["variant"] == first["variant"] else -1) for figure in figures)
+            line += f", {per_cent(mean)} points above {other}"
+            if not math.isnan(ends[0]):
+                low, high = map(per_cent, sorted(ends))
+                line += f" (95 % interval {low} to {high}): "
+                line += "a real difference" if found["real"] else "not shown to be a real difference"
+            break
+    return f"{line}."
+
+
+def lost(summary: pd.DataFrame) -> list[dict[str, Any]]:
+    return summary[summary["diverged_seeds"] > 0].to_dict("records")
+
+
+def remedy(row: Row) -> str:
+    return (
+        f"{row['diverged_seeds']} of {count(row['seeds'], 'seed')}, from iteration {row['diverged_iteration']:.0f} on. "
+        "Try a lower learning rate."
+    )
+
+
+def count(n: int, noun: str) -> str:
+    return f"{n} {noun}" + ("" if n == 1 else "s")
+
+
+def rules(optimizers: pd.DataFrame, verdicts: pd.DataFrame) -> list[str]:
+    """What is known of the update rules, and of the twins."""
+    if wrong := wrong_rules(optimizers):
+        return wrong
+    text, words = "All update rules that have a class in torch.optim equal it", set(verdicts["verdict"])
+    if words == {"identical"}:
+        return [f"{text}, and all twins are identical."]
+    if "different" in words:
+        return [f"{text}, but not all twins agree."]
+    return [f"{text}; twins differ only by rounding." if words else f"{text}."]
+
+
+def wrong_rules(optimizers: pd.DataFrame) -> list[str]:
+    """A sentence for each update rule that is wrong, from rows of optimizers.csv."""
+    wrong = optimizers[optimizers["verdict"] == "different"].drop_duplicates("optimizer").to_dict("records")
+    faults = (f"differs from torch.optim.{row['torch']}" if row["torch"] else "has a mistake" for row in wrong)
+    return [f"The rule of {row['optimizer']} {fault}: `make check` says how." for row, fault in zip(wrong, faults)]
+
+
+def twins(row: Row) -> str:
+    """A row of verdicts.csv."""
+    pair = f"{row['network']}: {row['custom']} and {row['torch']}"
+    if row["verdict"] == "identical":
+        return f"{pair} are the same to the bit, in every minibatch loss and in the final parameters."
+    if row["verdict"] == "rounding":
+        return f"{pair} differ only by rounding: their losses are at most {row['max_loss_difference']:.1e} nats apart."
+    if row["verdict"] == "drift":
+        parted = row["first_iteration_above_1e-3"]
+        visible = "" if pd.isna(parted) else f", and more than 10⁻³ from iteration {parted:.0f} on"
+        return (
+            f"{pair} start together and drift apart, because training amplifies rounding: their losses are more than "
+            f"10⁻⁶ nats apart from iteration {row['first_iteration_above_1e-6']:.0f} on{visible}; their final test "
+            f"accuracies differ by at most {per_cent(row['test_accuracy_difference'])} points."
+        )
+    if row["rule"] == "different":
+        return f"{pair} do not agree: the rule of {row['custom']} differs from PyTorch's."
+    return (
+        f"{pair} do not agree: only one of them diverges, or they part too soon for rounding. In the first ten "
+        f"iterations their losses are up to {row['early_loss_difference']:.1e} nats apart. The rule of {row['custom']} "
+        "is right, so the difference comes from elsewhere."
+    )
+
+
+def reproduces(network: str, rows: pd.DataFrame) -> str:
+    """A network's rows of reproduction.csv."""
+    compared = rows.dropna(subset="log_ratio").to_dict("records")
+    if not compared:
+        return f"{network}: no variant repeats one of the lab's trainings, so nothing is compared."
+    verdict = "reproduces" if all(row["verdict"] == "reproduced" for row in compared) else "does not reproduce"
+    apart = join(f"{distance(row['log_ratio'])} ours for {row['optimizer']}" for row in compared)
+    left_out = "; ".join(filter(None, rows["left_out"]))
+    return (
+        f"{network} {verdict} the lab's printed figures: the sheet's last training loss is {apart}; "
+        f"{np.expm1(compared[0]['limit']):.1%} could be chance."
+    ) + (f" Not compared: {left_out}." if left_out else "")
+
+
+def distance(log_ratio: float) -> str:
+    return f"{abs(np.expm1(log_ratio)):.1%} {'above' if log_ratio > 0 else 'below'}"
+
+
+def initial(rows: pd.DataFrame) -> str:
+    """initial.csv: what the untrained networks do."""
+    return (
+        "Before training, "
+        + join(
+            f"{row['network']} has a test accuracy of {spread(row, 'test_accuracy', 100, 2)} % and a test loss of "
+            f"{spread(row, 'test_loss')} nats"
+            for row in rows.to_dict("records")
+        )
+        + "."
+    )
+
+
+def trained(networks: Mapping[str, list[int]], record: Row) -> str:
+    """What was trained on which images, from the config's networks and one run.json."""
+    sizes = join(f"{network} ({'-'.join(map(str, hidden))} hidden units)" for network, hidden in networks.items())
+    return (
+        f"{sizes}, on {record['training_images']} training images and {record['evaluation_images']} test images, for "
+        f"{count(record['epochs'], 'epoch')} in minibatches of {record['batch_size']}, with "
+        f"{count(record['seeds'], 'seed')} each."
+    )
+
+
+def ranking(table: pd.DataFrame) -> list[str]:
+    """A sweep's answer, from ranking.csv."""
+    ranked, unranked = table.dropna(subset="group"), table[table["group"].isna()]
+    first, *tied = ranked.loc[ranked["group"] == 1, "optimizer"].tolist() or [None]
+    if first is None:
+        lines = ["No optimizer is best."]
+    elif ranked["test_accuracy_low"].isna().any():
+        lines = [f"{first} has the highest mean; with fewer than {LEAST_SEEDS} seeds, no difference can be shown."]
+    elif len(ranked) == 1:
+        lines = [f"Only {first} could be ranked."]
+    elif tied:
+        lines = [f"Each at its best, {first} has the highest mean; not significantly behind: {join(tied)}."]
+    else:
+        lines = [f"Each at its best, {first} is significantly better than all others."]
+    if table["trials"].nunique() > 1:
+        lines.append("The numbers of trials differ: more trials find a better setting.")
+    for row in ranked[ranked["edge"] != ""].to_dict("records"):
+        lines.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
+    return lines + [f"{optimizer}: every trial lost a seed." for optimizer in unranked["optimizer"]]
+
+
+def sweep(config: Row) -> str:
+    """How a sweep of config.yaml compares its optimizers."""
+    final = config["final"]
+    return (
+        f"The network is {config['network']}. Each optimizer was tuned on the last {config['validation']} training "
+        f"images, with which no run trains: each trial is the mean of {count(config['seeds'], 'seed')} after "
+        f"{count(config['epochs'], 'epoch')}. The best trial and the default setting were then trained again, with "
+        f"{count(final['seeds'], 'new seed')} for {count(final['epochs'], 'epoch')}, and tested once. Seed by seed, "
+        "all start from the same parameters and see the same minibatches."
+    )

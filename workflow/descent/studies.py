@@ -1,0 +1,83 @@
+"""What config.yaml asks to train, as studies, and the options that the steps get."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from descent import sweep as grid
+from descent.variants import Variant, hyperparameters
+
+
+class Study(NamedTuple):
+    """Trainings that start alike, seed by seed, and see the same minibatches: results/STUDY/VARIANT/."""
+
+    hidden: list[int]  # sizes of the hidden layers
+    seeds: list[int]
+    training: dict[str, Any]  # the options of `train` that all variants share
+    variants: Mapping[str, Variant]
+
+
+def studies(config: Mapping[str, Any]) -> dict[str, Study]:
+    """The studies of an experiment by name: its networks, and the trials and the final runs of its sweep.
+
+    A sweep whose network does not exist has none: the default run does not need it.
+    """
+    networks, sweep = config["networks"], config.get("sweep")
+    training = config["training"] | {"evaluation_batch_size": config["evaluation"]["batch_size"]}
+    found = {
+        network: Study(hidden, sorted(config["seeds"]), training, config["variants"])
+        for network, hidden in networks.items()
+    }
+    if sweep and sweep["network"] in networks:
+        hidden, settings, final = networks[sweep["network"]], grid.settings(sweep["optimizers"]), sweep["final"]
+        trials = training | {"epochs": sweep["epochs"], "validation": sweep["validation"]}
+        tested = training | {"epochs": final["epochs"], "validation": sweep["validation"], "test": True}
+        found["sweep/trials"] = Study(hidden, numbered(grid.TRIALS, sweep["seeds"]), trials, settings)
+        found["sweep/final"] = Study(hidden, numbered(grid.FINAL, final["seeds"]), tested, settings)
+    return found
+
+
+def numbered(first: int, count: int) -> list[int]:
+    return list(range(first, first + count))
+
+
+def options(**values: Any) -> str:
+    """Command-line options in the order of their names, quoted for the shell.
+
+    seeds=[0, 1] gives --seeds 0 1, drop_last=False gives --no-drop-last, a mapping gives JSON, None gives nothing.
+    """
+    words = []
+    for name, value in sorted(values.items()):
+        name = name.replace("_", "-")
+        match value:
+            case None:
+                pass
+            case bool():
+                words.append(f"--{name}" if value else f"--no-{name}")
+            case dict():
+                words += [f"--{name}", json.dumps(value, sort_keys=True)]
+            case list():
+                words += [f"--{name}", *map(str, value)]
+            case _:
+                words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def initialize_options(study: Study) -> str:
+    """What `initialize` needs of a study."""
+    return options(
+        hidden=study.hidden, seeds=study.seeds, evaluation_batch_size=study.training["evaluation_batch_size"]
+    )
+
+
+def train_options(study: Study, name: str, device: str) -> str:
+    """What `train` needs of a study and of one of its variants."""
+    variant = study.variants[name]
+    return options(
+        implementation=variant["implementation"],
+        optimizer=variant["optimizer"],
+        hyperparameters=hyperparameters(variant),
+        device=device,
+        **study.training,
+    )

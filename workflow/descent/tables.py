@@ -1,0 +1,181 @@
+"""The tables that people read, made once: DataFrames of text, which the pages and the Markdown files show alike."""
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from descent.variants import in_words
+
+Row = Mapping[str, Any]
+
+
+def spread(row: Row, figure: str, scale: float = 1, digits: int = 4) -> str:
+    """Mean ± standard deviation of a figure of ``statistics.describe``."""
+    mean, std = row[f"{figure}_mean"] * scale, row[f"{figure}_std"] * scale
+    if math.isnan(mean):
+        return "diverged"
+    return f"{mean:.{digits}f}" + ("" if math.isnan(std) else f" ± {std:.{digits}f}")
+
+
+def interval(row: Row, figure: str, scale: float = 1, digits: int = 4, kind: str = "") -> str:
+    """The 95 % interval of a figure; empty if there is none."""
+    low, high = row[f"{figure}_low{kind}"] * scale, row[f"{figure}_high{kind}"] * scale
+    return "" if math.isnan(low) else f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def per_cent(value: float, form: str = ".2f") -> str:
+    return "" if math.isnan(value) else f"{value * 100:{form}}"
+
+
+def summary(table: pd.DataFrame) -> pd.DataFrame:
+    """summary.csv: how well each variant does on the test set."""
+    rows = []
+    for row in table.to_dict("records"):
+        shown = {"network": row["network"], "variant": row["variant"], "seeds": row["seeds"]}
+        lost = (
+            f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds, from iteration {row['diverged_iteration']:.0f}"
+        )
+        shown["test accuracy, %"] = lost if row["diverged_seeds"] else spread(row, "test_accuracy", 100, 2)
+        shown["95 % interval"] = interval(row, "test_accuracy", 100, 2)
+        shown["test loss, nats"] = spread(row, "test_loss")
+        rows.append(shown)
+    return pd.DataFrame(rows)
+
+
+def contrast(row: Row) -> str:
+    """What a row of differences.csv compares."""
+    if row["network"] == row["other_network"]:
+        return f"{row['network']}: {row['variant']} − {row['other']}"
+    return f"{row['variant']}: {row['network']} − {row['other_network']}"
+
+
+def differences(table: pd.DataFrame) -> pd.DataFrame:
+    """differences.csv: which differences are real."""
+    rows = []
+    for row in table.to_dict("records"):
+        verdict = "too few seeds" if pd.isna(row["real"]) else "yes" if row["real"] else "not shown"
+        rows.append(
+            {
+                "difference": contrast(row),
+                "test accuracy, points": spread(row, "test_accuracy_difference", 100, 2),
+                "95 % interval": interval(row, "test_accuracy_difference", 100, 2, "_new_images"),
+                "p, corrected": "" if math.isnan(row["p_holm"]) else f"{row['p_holm']:.1g}",
+                "real?": verdict,
+                "test loss, nats": spread(row, "test_loss_difference"),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def targets(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> pd.DataFrame:
+    """targets.csv, and the epoch with the lowest test loss of summary.csv if that is given."""
+    rows: dict[tuple, dict[str, str]] = {}
+    for row in table.to_dict("records"):
+        names = {name: row[name] for name in ("network", "variant", "optimizer") if name in row}
+        shown = rows.setdefault(tuple(names.values()), names)
+        epochs = "never" if math.isnan(row["epochs"]) else f"{row['epochs']:g}"
+        shown[f"epochs to {per_cent(row['target'], 'g')} %"] = epochs
+    for row in summary.to_dict("records") if summary is not None else []:
+        lowest = row["lowest_test_loss_epochs"]
+        rows[row["network"], row["variant"]]["lowest test loss after"] = "" if math.isnan(lowest) else f"{lowest:.0f}"
+    return pd.DataFrame(rows.values())
+
+
+def optimizers(table: pd.DataFrame) -> pd.DataFrame:
+    """optimizers.csv, summed up: how many settings of each rule are right."""
+    rows = []
+    for optimizer, its in table.groupby("optimizer"):
+        its_class, equal = its["torch"].iloc[0], (its["verdict"] == "equal").sum()
+        against = f"torch.optim.{its_class}" if its_class else "no class: checked for its properties"
+        rows.append({"rule": optimizer, "compared with": against, "settings": len(its), "right": equal})
+    return pd.DataFrame(rows)
+
+
+def wrong_settings(table: pd.DataFrame) -> pd.DataFrame:
+    """The settings of optimizers.csv in which a rule differs."""
+    wrong = table[table["verdict"] == "different"]
+    names = {"optimizer": "rule", "first_step": "from step", "factor": "our change / theirs"}
+    shown = wrong.rename(columns=names)[["rule", "setting", *list(names.values())[1:], "mistake"]]
+    return shown.replace({"mistake": {"": "none of the known ones"}})
+
+
+def published(table: pd.DataFrame) -> pd.DataFrame:
+    """The last figures that the lab's sheet printed of each training, from published.csv, beside ours."""
+    last = table[(table["epoch"] == table["epoch"].max()) | (table["variant"] == "initial")]
+    rows = []
+    for row in last.to_dict("records"):
+        scale, digits = (100, 2) if row["metric"] == "accuracy" else (1, 4)
+        figure = "test" if row["split"] == "test" else "mean training"
+        rows.append(
+            {
+                "network": row["network"],
+                "variant": row["variant"],
+                "figure": f"{figure} {row['metric']}, {'%' if scale == 100 else 'nats'}",
+                "sheet": f"{row['published'] * scale:.{digits}f}",
+                "ours": spread({"x_mean": row["mean"], "x_std": row["std"]}, "x", scale, digits),
+                "one more run, 95 %": interval({"x_low": row["low"], "x_high": row["high"]}, "x", scale, digits),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def runs(records: Mapping[tuple[str, str], Row]) -> pd.DataFrame:
+    """The run.json of each network and variant: with what it was trained."""
+    rows = []
+    for (network, variant), record in records.items():
+        shuffled = ", shuffled" if record["shuffle"] else ""
+        its = f"{record['implementation']} {record['optimizer']}, {in_words(record['hyperparameters'])}"
+        rows.append(
+            {
+                "network": network,
+                "variant": variant,
+                "trained with": its,
+                "epochs": record["epochs"],
+                "minibatch": f"{record['batch_size']}{shuffled}",
+                "device": record["device"],
+                "PyTorch": record["torch"],
+                "Python": record["python"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def ranking(table: pd.DataFrame) -> pd.DataFrame:
+    """A sweep's ranking.csv."""
+    rows = []
+    for row in table.to_dict("records"):
+        lost = pd.isna(row["group"])
+        shown = {"group": "" if lost else f"{row['group']:.0f}", "optimizer": row["optimizer"]}
+        shown["test accuracy, %"] = "" if lost else spread(row, "test_accuracy", 100, 2) + diverged(row, "")
+        shown["95 % interval"] = "" if lost else interval(row, "test_accuracy", 100, 2)
+        shown["points behind"] = "" if lost else interval(row, "behind", 100, 2)
+        shown |= {"trials": row["trials"], "chosen": "every trial lost a seed" if lost else row["setting"]}
+        shown["default"] = row["default_setting"]
+        shown["its accuracy, %"] = spread(row, "default_test_accuracy", 100, 2) + diverged(row, "default_")
+        rows.append(shown)
+    return pd.DataFrame(rows)
+
+
+def diverged(row: Row, kind: str) -> str:
+    count = row[f"{kind}diverged_runs"]
+    return f" ({count:.0f} of {row[f'{kind}runs']:.0f} runs diverged)" if count else ""
+
+
+def trials(table: pd.DataFrame) -> pd.DataFrame:
+    """A sweep's trials.csv."""
+    rows = []
+    for row in table.to_dict("records"):
+        lost = f"lost: {row['diverged_seeds']} diverged, {row['guessing_seeds']} guess"
+        shown = {"optimizer": row["optimizer"], "trial": row["trial"]}
+        shown["validation accuracy, %"] = lost if row["lost_seeds"] else spread(row, "validation_accuracy", 100, 2)
+        shown["validation loss, nats"] = "" if row["lost_seeds"] else spread(row, "validation_loss")
+        rows.append(shown | {"chosen": "yes" if row["chosen"] else ""})
+    return pd.DataFrame(rows)
+
+
+def join(words: Iterable[str]) -> str:
+    """Words as a list in a sentence: a, b and c."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,66 @@
+"""A variant is an implementation, an optimizer and values of its hyperparameters, as in config.yaml."""
+
+import json
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any
+
+Variant = Mapping[str, Any]
+
+
+def hyperparameters(variant: Variant) -> dict[str, Any]:
+    """A variant's hyperparameters; 1.0 becomes 1, as the two are one setting."""
+    return {
+        key: int(value) if isinstance(value, float) and value.is_integer() else value
+        for key, value in variant.items()
+        if key not in ("implementation", "optimizer")
+    }
+
+
+def in_words(hyperparameters: Mapping[str, Any]) -> str:
+    """Hyperparameters as text, lr first, whatever their order: lr 0.1, momentum 0.9."""
+    names = sorted(hyperparameters, key=lambda name: (name != "lr", name))
+    return ", ".join(f"{name} {json.dumps(hyperparameters[name])}" for name in names)
+
+
+def name_of(variant: Variant) -> str:
+    """A name made of the values, for a folder: sgd_lr=0.01_momentum=0.9. (Snakemake cuts a job's names at commas.)"""
+    words = [f"{key}={show(value)}" for key, value in hyperparameters(variant).items()]
+    return "_".join([variant["optimizer"], *words])
+
+
+def show(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(show, value))
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+
+
+def twins(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:
+    """The pairs of variants that differ only in ``implementation``: (custom, torch)."""
+    return [
+        (custom, torch)
+        for custom in variants
+        for torch in variants
+        if variants[custom] != variants[torch] == {**variants[custom], "implementation": "torch"}
+    ]
+
+
+def twin_settings(variants: Mapping[str, Variant]) -> dict[str, list[dict[str, Any]]]:
+    """The hyperparameters of twins, by optimizer, each once."""
+    settings: dict[str, list[dict[str, Any]]] = {}
+    for its in (variants[custom] for custom, _ in sorted(twins(variants))):
+        known = settings.setdefault(its["optimizer"], [])
+        if hyperparameters(its) not in known:
+            known.append(hyperparameters(its))
+    return settings
+
+
+def alike(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:
+    """The pairs of variants with the same settings."""
+    return [pair for pair in combinations(variants, 2) if variants[pair[0]] == variants[pair[1]]]
+
+
+def figures(variants: Mapping[str, Variant]) -> dict[str, list[str]]:
+    """The training figures of a network, each with its variants: all, each pair of twins, and each variant alone."""
+    overlaid = {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
+    return {"curves": list(variants)} | overlaid | {f"{variant}/curves": [variant] for variant in variants}
