@@ -2,14 +2,14 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run check test coverage lint formatting linting benchmark calibration docs lock clean help
+.PHONY: run check test coverage lint formatting linting benchmark lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## install everything into .venv, then run the workflow's stale steps
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
 
 check: $(INSTALLED)  ## compare every update rule with its torch.optim class, in seconds and without data
-	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_rules
+	PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m descent.steps.check_optimizers
 
 test: $(INSTALLED)  ## install everything into .venv, then run the tests; with SLOW=1 the slow ones too
 	$(VENV)/bin/python -m pytest $(if $(SLOW),--numprocesses 3,-m "not slow")
@@ -33,20 +33,13 @@ benchmark: $(INSTALLED) resources/mnist.safetensors  ## compare the training's s
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	$(VENV)/bin/python benchmarks/run.py
 
-calibration: $(INSTALLED)  ## repeat the trainings that calibrate the verdict on the sheet: a quarter of an hour
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1 -- calibration
-	cp results/calibration.csv workflow/resources/calibration.csv
-
-docs: $(INSTALLED)  ## update the README and docs/ from the results and the code
-	$(VENV)/bin/python docs/remake.py
-
 resources/mnist.safetensors: | $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors
 
 # uv installs in a fraction of pip's time; pip only installs uv, at the version in requirements.lock.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Descent needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
-	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download. Then a default run takes 3 to 5 minutes on a CPU."
+	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download."
 	@$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock

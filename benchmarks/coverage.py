@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from descent import mnist
 from descent.evaluation import classify
+from descent.implementations import make_optimizer
 from descent.network import initialize, stack
-from descent.optimizers import make_step
 from descent.statistics import crossed_interval, describe
-from descent.training import train
+from descent.training import minibatches, train
 from tqdm import tqdm
 
 SEEDS, EPOCHS, HIDDEN = 100, 5, [50, 50]
@@ -31,10 +31,12 @@ def correct(
     splits: list[mnist.Split], seeds: list[int], hyperparameters: dict, epochs: int, shuffle: bool
 ) -> np.ndarray:
     """Whether each seed's trained network is right about each test image: [seeds, images], 0 or 1."""
-    parameters = stack([initialize(HIDDEN, seed) for seed in seeds])
-    settings = {"epochs": epochs, "batch_size": 128, "evaluation_batch_size": 256, "drop_last": True}
-    step = make_step("custom", "sgd", parameters.values(), **hyperparameters)
-    train(parameters, step, *splits, seeds=seeds, shuffle=shuffle, **settings)
+    networks = stack([initialize(HIDDEN, seed) for seed in seeds])
+    parameters = {name: parameter.requires_grad_() for name, parameter in networks.items()}
+    optimizer = make_optimizer("custom", "sgd", parameters.values(), **hyperparameters)
+    settings = {"epochs": epochs, "batch_size": 128, "shuffle": shuffle, "drop_last": True}
+    for _ in train(parameters, optimizer, splits[0], minibatches(splits[0], seeds=seeds, **settings)):
+        pass
     return (classify(parameters, splits[1], 256) == splits[1].labels).double().numpy()
 
 

@@ -44,10 +44,11 @@ def accuracies(data: Data, stacked: list[np.ndarray]) -> list[float]:
 def descent(data: Data, a: argparse.Namespace):
     """Descent itself: training.train, all seeds stacked; its evaluation after each epoch is part of the time."""
     import torch
+    from descent.devices import prepare
+    from descent.evaluation import evaluate
+    from descent.implementations import make_optimizer
     from descent.mnist import Split
-    from descent.optimizers import make_step
-    from descent.pytorch import prepare
-    from descent.training import train
+    from descent.training import minibatches, train
 
     device = torch.device(a.device)
     prepare(device, a.threads)
@@ -56,21 +57,14 @@ def descent(data: Data, a: argparse.Namespace):
 
     def run(epochs, images):
         p = {name: v.mT if name[0] == "W" else v for name, v in data.parameters.items()}
-        p = {name: torch.from_numpy(v.copy()).to(device) for name, v in p.items()}
-        step = make_step(a.implementation, "sgd", p.values(), lr=a.lr, momentum=a.momentum)
+        p = {name: torch.from_numpy(v.copy()).to(device).requires_grad_() for name, v in p.items()}
+        optimizer = make_optimizer(a.implementation, "sgd", p.values(), lr=a.lr, momentum=a.momentum)
+        seen = Split(training.images[:images], training.labels[:images])
+        tested = Split(test.images[: images // 6], test.labels[: images // 6])  # all 10,000 for all 60,000
+        settings = {"epochs": epochs, "batch_size": a.batch, "shuffle": False, "drop_last": True}
         start = now(a.device)
-        train(
-            p,
-            step,
-            Split(training.images[:images], training.labels[:images]),
-            Split(test.images[: images // 6], test.labels[: images // 6]),  # all 10,000 for all 60,000
-            seeds=list(range(a.seeds)),
-            epochs=epochs,
-            batch_size=a.batch,
-            evaluation_batch_size=256,
-            shuffle=False,
-            drop_last=True,
-        )
+        for _ in train(p, optimizer, seen, minibatches(seen, seeds=list(range(a.seeds)), **settings)):
+            evaluate(p, tested, 256)
         seconds = now(a.device) - start
         return seconds, [(v.mT if name[0] == "W" else v).numpy(force=True) for name, v in p.items()]
 

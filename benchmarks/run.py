@@ -28,9 +28,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "workflow"))
 
 from descent import mnist  # noqa: E402
+from descent.devices import device_name  # noqa: E402
 from descent.figures import COLOURS  # noqa: E402
 from descent.network import initialize, stack  # noqa: E402
-from descent.pytorch import device_name  # noqa: E402
 
 # What is measured on each device: a peer, the seeds that it trains in one measurement, and its epochs in it.
 PLANS = {

@@ -20,7 +20,7 @@ TEXT += ["default_setting", "edge", "verdict", "rule", "mistake", "left_out"]
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV of the results as a pandas DataFrame; an empty cell of text is an empty string."""
     numbers = pd.read_csv(path, comment="#", nrows=0).columns.difference(TEXT)
-    missing = dict.fromkeys(numbers, ["", "nan"])
+    missing = {name: ["", "nan"] for name in numbers}
     return pd.read_csv(path, comment="#", dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=missing)
 
 

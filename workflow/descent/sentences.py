@@ -127,12 +127,12 @@ def reproduces(network: str, rows: pd.DataFrame) -> str:
     left_out = "; ".join(filter(None, rows["left_out"]))
     return (
         f"{network} {verdict} the lab's printed figures: the sheet's last training loss is {apart}; "
-        f"{np.expm1(compared[0]['limit']):.1%} could be chance."
+        f"{per_cent(np.expm1(compared[0]['limit']), '.1f')} % could be chance."
     ) + (f" Not compared: {left_out}." if left_out else "")
 
 
 def distance(log_ratio: float) -> str:
-    return f"{abs(np.expm1(log_ratio)):.1%} {'above' if log_ratio > 0 else 'below'}"
+    return f"{per_cent(abs(np.expm1(log_ratio)), '.1f')} % {'above' if log_ratio > 0 else 'below'}"
 
 
 def initial(rows: pd.DataFrame) -> str:
@@ -150,11 +150,11 @@ def initial(rows: pd.DataFrame) -> str:
 
 def trained(networks: Mapping[str, list[int]], record: Row) -> str:
     """What was trained on which images, from the config's networks and one run.json."""
-    sizes = join(f"{network} ({'-'.join(map(str, hidden))} hidden units)" for network, hidden in networks.items())
+    sizes = join(f"{network} with {'-'.join(map(str, hidden))} hidden units" for network, hidden in networks.items())
     return (
-        f"{sizes}, on {record['training_images']} training images and {record['evaluation_images']} test images, for "
-        f"{count(record['epochs'], 'epoch')} in minibatches of {record['batch_size']}, with "
-        f"{count(record['seeds'], 'seed')} each."
+        f"Networks: {sizes}. Each was trained on {record['training_images']} training images, for "
+        f"{count(record['epochs'], 'epoch')} in minibatches of {record['batch_size']} and with "
+        f"{count(record['seeds'], 'seed')}, and tested on {record['evaluation_images']} images."
     )
 
 
