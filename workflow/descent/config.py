@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from reprlib import Repr
 from typing import Any
 
 import yaml
@@ -32,11 +31,6 @@ Validator = extend(
     Draft202012Validator,
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": is_number, "integer": is_integer}),
 )
-
-
-MANY = Repr()  # shortens a long value before it is written out
-MANY.maxlist = MANY.maxtuple = MANY.maxdict = 20
-MANY.maxstring = MANY.maxother = 100
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -93,13 +87,9 @@ def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
     here = code[line] if line < len(code) else ""
     if found := re.match(r"\s*([\w-]+)\s+[{\[]", here):
         return line, f"{shorten(found[1])} needs a colon and a space after its key"
-    if before is not None and indentation(here) != indentation(code[before]):
+    if before is not None and len(here) - len(here.lstrip()) != len(code[before]) - len(code[before].lstrip()):
         return line, "is indented unlike the line before it"
     return None
-
-
-def indentation(line: str) -> int:
-    return len(line) - len(line.lstrip())
 
 
 def experiment_schema() -> dict:
@@ -253,5 +243,5 @@ def text_hint(error: ValidationError, kinds: str) -> str:
 
 
 def shorten(value: Any) -> str:
-    text = MANY.repr(value)
+    text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -6,7 +6,6 @@ from descent import sweep as grid
 from descent.variants import name_of
 
 SWEEP, GRIDS = config["sweep"], config["sweep"]["optimizers"]
-PLOTS = ["sensitivity", *(f"heat_map_{optimizer}" for optimizer, its in GRIDS.items() if len(grid.swept(its)) > 1)]
 
 
 def sweep_results(wildcards):
@@ -74,7 +73,7 @@ rule plot_sweep:
     input:
         rules.choose.output.trials,
     output:
-        expand("results/sweep/{figure}.{type}", figure=PLOTS, type=["svg", "png"]),
+        multiext("results/sweep/sensitivity", ".svg", ".png"),
     log:
         "results/sweep/plot_sweep.log",
     params:

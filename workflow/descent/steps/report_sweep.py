@@ -10,7 +10,6 @@ from descent.files import write_json, write_text
 from descent.page import data_uri, to_markdown, write_page
 from descent.runs import read_table
 from descent.steps import command_line
-from descent.sweep import swept
 
 
 def main() -> None:
@@ -19,13 +18,12 @@ def main() -> None:
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     arguments = parser.parse_args()
     results, sweep = arguments.results, arguments.sweep
-    folder, grids = results / "sweep", sweep["optimizers"]
+    folder = results / "sweep"
 
     ranking, trials, targets = (read_table(folder / f"{name}.csv") for name in ("ranking", "trials", "targets"))
     checked = read_table(results / "optimizers.csv")
-    used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in grids.values()])]
+    used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in sweep["optimizers"].values()])]
     answer = sentences.ranking(ranking) + sentences.wrong_rules(used)
-    figures = ["sensitivity", *(f"heat_map_{name}" for name, grid in grids.items() if len(swept(grid)) > 1)]
 
     write_json(folder / "experiment.json", sweep)
     write_text(folder / "ranking.md", to_markdown(answer, tables.ranking(ranking)))
@@ -37,7 +35,7 @@ def main() -> None:
         ranking=tables.ranking(ranking),
         targets=tables.targets(targets),
         trials=tables.trials(trials),
-        images={figure: data_uri(folder / f"{figure}.svg") for figure in figures},
+        sensitivity=data_uri(folder / "sensitivity.svg"),
         sweep_yaml=yaml.safe_dump({"sweep": sweep}, sort_keys=False, default_flow_style=None, width=100),
     )
 

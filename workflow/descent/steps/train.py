@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -18,19 +17,19 @@ from descent.evaluation import classify, evaluate
 from descent.files import numbers, sha256, write_csv, write_json, write_tensors
 from descent.implementations import make_optimizer
 from descent.mnist import Split
-from descent.network import Parameters
 from descent.steps import command_line
 from descent.training import Metrics, divergence, minibatches, train
 
-SETTINGS = ("epochs", "batch_size", "shuffle", "drop_last")  # of the minibatches
+TRAINING, EVALUATION = "training.csv", "evaluation.csv"
+PARAMETERS, PREDICTIONS = "parameters.safetensors", "predictions.safetensors"
 
 
 def parse() -> argparse.Namespace:
     parser = command_line(
         __doc__,
-        "Writes training.csv (one row per seed and minibatch), evaluation.csv (one row per seed and epoch), "
-        "parameters.safetensors, predictions.safetensors (predicted classes [seeds, images] and labels [images]) and "
-        "run.json (settings, device, versions, seconds, divergence, checksums) into the output folder.",
+        f"Writes {TRAINING} (one row per seed and minibatch), {EVALUATION} (one row per seed and epoch), {PARAMETERS}, "
+        f"{PREDICTIONS} (predicted classes [seeds, images] and labels [images]) and run.json (settings, device, "
+        "versions, seconds, divergence, checksums) into the output folder.",
     )
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--initial", type=Path, required=True, help="the parameters that initialize wrote")
@@ -85,24 +84,6 @@ def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[
         yield from zip(repeat(seed), *times, *(numbers(metric[:, i]) for metric in metrics))
 
 
-def write(
-    folder: Path, seeds: list[int], training: Metrics, evaluation: Metrics, tensors: dict[str, Parameters], record: dict
-) -> None:
-    """Write the output folder; ``tensors`` are the contents of its safetensors files, ``record`` of its run.json."""
-    iterations, epochs = range(len(training.loss)), range(len(evaluation.loss))
-    epoch_of = [iteration // (len(iterations) // len(epochs)) for iteration in iterations]
-    tables: dict[str, tuple[list[str], Iterator[tuple]]] = {
-        "training.csv": (["seed", "iteration", "epoch"], rows(training, seeds, iterations, epoch_of)),
-        "evaluation.csv": (["seed", "epoch"], rows(evaluation, seeds, epochs)),
-    }
-    for name, (times, its_rows) in tables.items():
-        write_csv(folder / name, [*times, "loss", "accuracy"], its_rows)
-    for name, content in tensors.items():
-        write_tensors(folder / name, content)
-    checksums = {name: sha256(folder / name) for name in [*tables, *tensors]}
-    write_json(folder / "run.json", record | {"iterations": len(iterations), "sha256": checksums})
-
-
 def main() -> None:
     arguments = parse()
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
@@ -111,13 +92,19 @@ def main() -> None:
     seeds = parameters.pop("seeds").tolist()
     parameters = {name: its.to(device, dtype, copy=True).requires_grad_() for name, its in parameters.items()}
     training_split, evaluation_split, classified_split = load_splits(arguments, device)
-    settings: dict[str, Any] = {name: getattr(arguments, name) for name in SETTINGS}
     optimizer = make_optimizer(
         arguments.implementation, arguments.optimizer, parameters.values(), **arguments.hyperparameters
     )
+    epochs = minibatches(
+        training_split,
+        seeds=seeds,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        shuffle=arguments.shuffle,
+        drop_last=arguments.drop_last,
+    )
 
     start, measured, evaluated = time.perf_counter(), [], []
-    epochs = minibatches(training_split, seeds=seeds, **settings)
     for epoch, metrics in enumerate(train(parameters, optimizer, training_split, epochs)):
         measured.append(metrics)
         evaluated.append(evaluate(parameters, evaluation_split, arguments.evaluation_batch_size))
@@ -131,30 +118,31 @@ def main() -> None:
             flush=True,
         )
     evaluation = Metrics(*map(torch.stack, zip(*evaluated)))
-
     diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
         print(f"seed {seed} diverged: its loss is not finite from iteration {first} on")
+
+    folder, iterations, header = arguments.output, range(len(training.loss)), ["loss", "accuracy"]
+    epoch_of = [iteration // len(metrics.loss) for iteration in iterations]
+    write_csv(folder / TRAINING, ["seed", "iteration", "epoch", *header], rows(training, seeds, iterations, epoch_of))
+    write_csv(folder / EVALUATION, ["seed", "epoch", *header], rows(evaluation, seeds, range(arguments.epochs)))
+    write_tensors(folder / PARAMETERS, parameters)
     classes = classify(parameters, classified_split, arguments.evaluation_batch_size)
-    tensors = {
-        "parameters.safetensors": parameters,
-        "predictions.safetensors": {"classes": classes, "labels": classified_split.labels.to(torch.uint8)},
-    }
-    record = {name: getattr(arguments, name) for name in ("implementation", "optimizer", "hyperparameters", *SETTINGS)}
-    record |= {
-        "dtype": arguments.dtype,
+    write_tensors(folder / PREDICTIONS, {"classes": classes, "labels": classified_split.labels.to(torch.uint8)})
+    settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path)}
+    found = {
         "training_images": len(training_split.labels),
         "evaluation_images": len(evaluation_split.labels),
-        "validation": arguments.validation,
         "seeds": len(seeds),
+        "iterations": len(iterations),
         "diverged": diverged,
         "seconds": seconds,
         "device": device_name(device),
-        "threads": arguments.threads if arguments.device == "cpu" else None,
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "sha256": {name: sha256(folder / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
-    write(arguments.output, seeds, training, evaluation, tensors, record)
+    write_json(folder / "run.json", settings | found)
 
 
 if __name__ == "__main__":
