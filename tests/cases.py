@@ -1,5 +1,13 @@
 """Optimizers with hyperparameters: what the tests try a rule with. A new optimizer gets its line in each."""
 
+import importlib
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from descent import optimizers
 from hypothesis import strategies as st
 
 # What an optimizer is trained with on its own.
@@ -27,28 +35,6 @@ LEARNERS = {
     "adamw": {"optimizer": "adamw", "lr": 0.001, "weight_decay": 0.1},
 }
 
-# Settings that one job trains side by side.
-STACKS = {
-    "sgd": [
-        {"lr": 0.01, "momentum": 0.0, "weight_decay": 0.0},
-        {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True},
-        {"lr": 0.2, "momentum": 0.5, "weight_decay": 0.001},
-    ],
-    "adagrad": [{"lr": 0.01, "eps": 1e-10}, {"lr": 0.1, "eps": 1e-6}],
-    "rmsprop": [
-        {"lr": 0.001, "alpha": 0.9, "eps": 1e-8, "momentum": 0.0},
-        {"lr": 0.01, "alpha": 0.99, "eps": 1e-4, "momentum": 0.5},
-    ],
-    "adam": [
-        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
-        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.01},
-    ],
-    "adamw": [
-        {"lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8, "weight_decay": 0.0},
-        {"lr": 0.01, "betas": [0.5, 0.9], "eps": 1e-4, "weight_decay": 0.5},
-    ],
-}
-
 # What each hyperparameter may be.
 fraction = st.floats(0, 0.999)  # of decay rates: momentum, alpha, betas
 decay = st.floats(0, 0.1)
@@ -60,3 +46,23 @@ HYPERPARAMETERS = {
     "adam": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
     "adamw": {"betas": st.tuples(fraction, fraction), "eps": eps, "weight_decay": decay},
 }
+
+
+@contextmanager
+def optimizers_in(folder: Path) -> Iterator[Path]:
+    """Meanwhile, the files in ``folder`` are the package's optimizers."""
+
+    def forget() -> None:
+        optimizers.find.cache_clear()
+        importlib.invalidate_caches()
+        for name in list(sys.modules):
+            if name.startswith("descent.optimizers."):
+                del sys.modules[name]
+
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(optimizers, "FOLDER", folder)
+        patch.setattr(optimizers, "__path__", [str(folder)])
+        forget()
+        yield folder
+    forget()

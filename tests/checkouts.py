@@ -9,17 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import forks
 import yaml
 
 REPOSITORY = Path(__file__).parent.parent
-LAB = REPOSITORY / "tests/lab.yaml"  # config.yaml as it comes: tests do not depend on what became of it
 PACKAGE_PATH = str(REPOSITORY / "workflow")
 
 
-def step(name: str, *words: object, check: bool = True) -> subprocess.CompletedProcess:
-    """Run a step as the rules do, in a process of its own."""
-    run = forks.run(f"descent.steps.{name}", *map(str, words), folder=Path.cwd(), pythonpath=PACKAGE_PATH)
+def step(name: str, *words: object, package: str = PACKAGE_PATH, check: bool = True) -> subprocess.CompletedProcess:
+    """Run a step as the rules do."""
+    command = [sys.executable, "-m", f"descent.steps.{name}", *map(str, words)]
+    run = subprocess.run(command, env=os.environ | {"PYTHONPATH": package}, capture_output=True, text=True)
     if check and run.returncode:
         raise AssertionError(f"{name} ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
     return run
@@ -45,10 +44,10 @@ class Checkout:
         plain += ["--max-checksum-file-size", settings["max-checksum-file-size"]]
         return ["--cores", "1", "--resources", "gpu=1", *plain]
 
-    def start(self, *words: str, **environment: str) -> subprocess.Popen:
+    def start(self, *words: str, profile: str = "none", **environment: str) -> subprocess.Popen:
         """Start the everyday command, in a process group of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *self.options(), *words],
+            [sys.executable, "-m", "snakemake", *self.options(profile), *words],
             cwd=self.path,
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | environment,
             stdout=subprocess.PIPE,
@@ -62,13 +61,10 @@ class Checkout:
     def snakemake(
         self, *words: str, profile: str = "none", check: bool = True, **environment: str
     ) -> subprocess.CompletedProcess:
-        """Run the everyday command; with an environment of its own from the start, if that is given."""
-        if environment:
-            process = self.start(*words, **environment)
-            output = process.communicate()
-            run = subprocess.CompletedProcess(process.args, process.returncode, *output)
-        else:
-            run = forks.run("snakemake", *self.options(profile), *words, folder=self.path)
+        """Run the everyday command to its end."""
+        process = self.start(*words, profile=profile, **environment)
+        output = process.communicate()
+        run = subprocess.CompletedProcess(process.args, process.returncode, *output)
         if check and run.returncode:
             raise AssertionError(f"snakemake ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
         return run
@@ -107,17 +103,16 @@ def check_out(path: Path) -> Checkout:
         if (REPOSITORY / name).exists():
             (path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / name, path / name)
-    shutil.copy(LAB, path / "config.yaml")
     return Checkout(path)
 
 
 def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Checkout:
-    """The same, with a config that trains on the small data set: 2 seeds, 2 epochs, small networks."""
+    """The same, with a config that trains on the small data set: 4 seeds, 2 epochs, small networks."""
     folder, checksums = small_mnist
     checkout = check_out(path)
 
     def shrink(config: dict) -> None:
-        config["seeds"] = [0, 1]
+        config["seeds"] = [0, 1, 2, 3]
         config["networks"] = {"exercise": [8, 8], "notebook": [6]}
         config["training"] |= {"epochs": 2, "batch_size": 16}
         config["curves"]["smoothing"] = 5

@@ -4,14 +4,12 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from checkouts import PACKAGE_PATH, REPOSITORY, Checkout, check_out_small, step
+from checkouts import REPOSITORY, Checkout, check_out_small, step
 from data import write_mnist
 from hypothesis import settings
 
@@ -74,7 +72,7 @@ def finished(once, small_mnist) -> Checkout:
     """A checkout in which the workflow has run to its end, and what it printed; for tests that write nothing there."""
 
     def make(path: Path) -> None:
-        run = check_out_small(path, small_mnist).snakemake("--cores", "2", "--resources", "gpu=2")
+        run = check_out_small(path, small_mnist).snakemake("--cores", "2")
         (path / "terminal").write_text(run.stdout + run.stderr)
 
     return Checkout(once("finished", make))
@@ -87,18 +85,21 @@ def checkout(finished, tmp_path) -> Checkout:
 
 
 @pytest.fixture(scope="session")
-def finished_twins(once, small_mnist) -> Checkout:
-    """The same with two twins alone, custom_sgd and torch_sgd, on both networks."""
+def finished_twins(once, finished) -> Checkout:
+    """The same with one network and two twins alone, custom_sgd and torch_sgd: nothing trains again."""
 
-    def keep_two(config: dict) -> None:
+    def keep_twins(config: dict) -> None:
+        config["networks"].pop("notebook")
         config["variants"] = {name: config["variants"][name] for name in ("custom_sgd", "torch_sgd")}
 
     def make(path: Path) -> None:
-        checkout = check_out_small(path, small_mnist)
-        checkout.edit_config(keep_two)
-        checkout.snakemake("--cores", "2")
+        checkout = finished.copy(path / "copy")
+        checkout.edit_config(keep_twins)
+        for folder in ("notebook", "exercise/custom_momentum", "exercise/torch_momentum"):
+            shutil.rmtree(checkout.path / "results" / folder)
+        checkout.snakemake()
 
-    return Checkout(once("finished-twins", make))
+    return Checkout(once("finished-twins", make) / "copy")
 
 
 @pytest.fixture
@@ -107,54 +108,32 @@ def twins(finished_twins, tmp_path) -> Checkout:
     return finished_twins.copy(tmp_path / "copy")
 
 
-@pytest.fixture(scope="session")
-def finished_one(once, finished_twins) -> Checkout:
-    """The same with one network."""
-
-    def make(path: Path) -> None:
-        checkout = finished_twins.copy(path / "copy")
-        checkout.edit_config(lambda config: config["networks"].pop("notebook"))
-        shutil.rmtree(checkout.path / "results/notebook")
-        checkout.snakemake()
-
-    return Checkout(once("finished-one", make) / "copy")
-
-
 @pytest.fixture
-def one_network(finished_one, tmp_path) -> Checkout:
-    """A copy of it, to edit."""
-    return finished_one.copy(tmp_path / "copy")
-
-
-@pytest.fixture
-def unstarted(finished_one, tmp_path) -> Checkout:
+def unstarted(finished_twins, tmp_path) -> Checkout:
     """A copy of it before it was run, but with MNIST."""
-    checkout = finished_one.copy(tmp_path / "unstarted")
+    checkout = finished_twins.copy(tmp_path / "unstarted")
     for folder in ("results", ".snakemake"):
         shutil.rmtree(checkout.path / folder)
     return checkout
+
+
+@pytest.fixture(scope="session")
+def swept(once, finished) -> Checkout:
+    """The finished checkout, with its sweep: SGD with two momenta and three learning rates, one too high, and Adam."""
+
+    def make(path: Path) -> None:
+        finished.copy(path / "copy").snakemake("sweep", "--cores", "2")
+
+    return Checkout(once("swept", make) / "copy")
+
+
+@pytest.fixture
+def swept_checkout(swept, tmp_path) -> Checkout:
+    """A copy of it, to edit."""
+    return swept.copy(tmp_path / "copy")
 
 
 @pytest.fixture
 def small_checkout(tmp_path, small_mnist) -> Checkout:
     """A checkout in which nothing has run, with the small data set for its config."""
     return check_out_small(tmp_path / "checkout", small_mnist)
-
-
-IMPORTED = """
-import importlib, json, sys
-imported = {}
-for step in sys.argv[1:]:
-    importlib.import_module(f"descent.steps.{step}")
-    ours = {name: sys.modules.pop(name).__file__ for name in list(sys.modules) if name.split(".")[0] == "descent"}
-    imported[step] = ours
-print(json.dumps(imported))
-"""
-
-
-@pytest.fixture(scope="session")
-def imported() -> dict[str, dict[str, str]]:
-    """The package's modules that Python really loads for each step, and their files."""
-    steps = sorted(file.stem for file in (REPOSITORY / "workflow/descent/steps").glob("[a-z]*.py"))
-    command = [sys.executable, "-c", IMPORTED, *steps]
-    return json.loads(subprocess.check_output(command, env=os.environ | {"PYTHONPATH": PACKAGE_PATH}, text=True))

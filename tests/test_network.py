@@ -1,10 +1,10 @@
 import math
 
 import torch
-from descent.evaluation import accuracy, cross_entropy
+from descent.evaluation import accuracy, classify, cross_entropy, evaluate
+from descent.mnist import Split
 from descent.network import forward, initialize, stack
 from descent.streams import INITIALIZATION, SHUFFLING, generator
-from descent.training import permutations
 
 
 def random_parameters(seeds: int, hidden: list[int], dtype=torch.float64) -> dict[str, torch.Tensor]:
@@ -39,18 +39,12 @@ def test_forward_has_as_many_layers_as_hidden_sizes_ask_for():
     torch.testing.assert_close(forward(p, x)[0], expected.T)
 
 
-def test_weights_are_drawn_with_standard_deviation_one_over_root_n_in_and_biases_are_zero():
-    p = initialize([100, 100], seed=0)
-    assert [tuple(p[name].shape) for name in ("W0", "W1", "W2")] == [(100, 784), (100, 100), (10, 100)]
-    for layer, n_in in enumerate([784, 100, 100]):
-        W = p[f"W{layer}"]
-        # Of n values, mean and standard deviation have errors of σ/√n and σ/√(2n): five of them are allowed.
-        sigma, n = 1 / math.sqrt(n_in), W.numel()
-        assert abs(W.mean().item()) < 5 * sigma / math.sqrt(n)
-        assert abs(W.std().item() - sigma) < 5 * sigma / math.sqrt(2 * n)
-        # Normal, not uniform: a uniform distribution of this σ ends at 1.73 σ.
-        assert 0.03 < (W.abs() > 2 * sigma).float().mean() < 0.065
-        assert not p[f"b{layer}"].any()
+def test_weights_are_standard_normal_numbers_over_root_n_in_and_biases_are_zero():
+    for seed in range(3):
+        p, stream = initialize([30, 20], seed), generator(seed, INITIALIZATION, 30, 20)
+        for layer, (n_in, n_out) in enumerate([(784, 30), (30, 20), (20, 10)]):
+            assert torch.equal(p[f"W{layer}"], torch.randn(n_out, n_in, generator=stream) / n_in**0.5)
+            assert torch.equal(p[f"b{layer}"], torch.zeros(n_out))
 
 
 def test_a_seed_draws_the_same_parameters_again_and_another_seed_others():
@@ -74,9 +68,24 @@ def test_accuracy_is_the_fraction_whose_largest_logit_is_the_labels():
     assert accuracy(logits, labels).tolist() == [1.0, 0.5]
 
 
-def test_networks_of_other_sizes_and_the_shuffling_draw_other_numbers_from_a_seed():
+def test_evaluation_counts_every_image_once_whatever_the_batch_size():
+    p = random_parameters(2, [6, 5])
+    split = Split(torch.rand(100, 784, dtype=torch.float64), torch.randint(10, (100,)))
+    logits = forward(p, split.images)
+    classes = logits.argmax(1)
+    loss = torch.stack([torch.nn.functional.cross_entropy(its.T, split.labels) for its in logits])
+    for batch_size in (1, 7, 100, 1000):
+        measured = evaluate(p, split, batch_size)
+        torch.testing.assert_close(measured, (loss, (classes == split.labels).double().mean(1)), rtol=1e-12, atol=0)
+        assert torch.equal(classify(p, split, batch_size), classes.to(torch.uint8))
+
+
+def test_networks_of_other_sizes_draw_other_numbers_from_a_seed():
     wide, narrow = (initialize(hidden, seed=0)["W0"].flatten()[:5000] for hidden in ([100, 100], [50, 50]))
     assert abs(torch.corrcoef(torch.stack([wide, narrow]))[0, 1]) < 5 / math.sqrt(5000)
-    order = next(permutations([0], 50))[0]
-    for stream, same in [((SHUFFLING,), True), ((INITIALIZATION, 100, 100), False), ((INITIALIZATION,), False)]:
-        assert torch.equal(order, torch.randperm(50, generator=generator(0, *stream))) == same
+
+
+def test_each_use_of_a_seed_has_numbers_of_its_own():
+    uses = [(SHUFFLING,), (INITIALIZATION,), (INITIALIZATION, 100, 100), (INITIALIZATION, 100)]
+    drawn = torch.stack([torch.rand(5000, generator=generator(seed, *use)) for use in uses for seed in (0, 1)])
+    assert (torch.corrcoef(drawn) - torch.eye(len(drawn))).abs().max() < 5 / math.sqrt(5000)

@@ -1,127 +1,186 @@
+"""The loop, over random images; against a training as PyTorch's tutorials write it."""
+
 import math
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
-from checkouts import step
+from cases import LEARNERS, RECIPES
 from descent.evaluation import evaluate
+from descent.files import write_tensors
+from descent.implementations import make_optimizer
 from descent.mnist import Split
-from descent.network import forward, initialize, stack
-from descent.optimizers import make_step
-from descent.training import Metrics, divergence, minibatches, permutations, train
+from descent.network import Parameters, initialize, stack
+from descent.sources import PACKAGE
+from descent.training import Metrics, divergence, minibatches, train
+from torch import nn
+
+SEEDS, HIDDEN = [3, 5, 8], [6, 5]
+MOMENTUM = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}
 
 
 @pytest.fixture
-def data() -> tuple[Split, Split]:
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(130, 784, generator=generator, dtype=torch.float64)
-    labels = torch.randint(10, (130,), generator=generator)
-    return Split(images[:100], labels[:100]), Split(images[100:], labels[100:])
+def split() -> Split:
+    random = torch.Generator().manual_seed(0)
+    images = torch.rand(100, 784, generator=random, dtype=torch.float64)
+    return Split(images, torch.randint(10, (100,), generator=random))
 
 
-def run(data, seeds, **changes):
-    settings = {
-        "epochs": 2,
-        "batch_size": 16,
-        "evaluation_batch_size": 7,
-        "shuffle": False,
-        "drop_last": True,
-    } | changes
-    p = {k: v.double() for k, v in stack([initialize([6, 5], s) for s in seeds]).items()}
-    one_step = make_step("custom", "sgd", p.values(), lr=0.1, momentum=0.9)
-    return p, *train(p, one_step, *data, seeds=seeds, **settings)
-
-
-def test_minibatches_are_consecutive_and_drop_last_leaves_out_what_is_not_full():
-    assert minibatches(10, 4, drop_last=True) == [slice(0, 4), slice(4, 8)]
-    assert minibatches(10, 4, drop_last=False) == [slice(0, 4), slice(4, 8), slice(8, 10)]
-    assert minibatches(8, 4, drop_last=False) == minibatches(8, 4, drop_last=True)
-    assert len(minibatches(60000, 128, drop_last=True)) == 468
-
-
-@pytest.mark.parametrize("shuffle", [False, True])
-def test_seeds_trained_together_end_as_each_trained_alone(data, shuffle):
-    together, training, evaluation = run(data, [3, 5, 8], shuffle=shuffle)
-    for i, seed in enumerate([3, 5, 8]):
-        alone, alone_training, alone_evaluation = run(data, [seed], shuffle=shuffle)
-        for name in alone:
-            torch.testing.assert_close(together[name][i], alone[name][0], rtol=0, atol=1e-12)
-        torch.testing.assert_close(training.loss[:, i], alone_training.loss[:, 0], rtol=0, atol=1e-12)
-        assert torch.equal(evaluation.accuracy[:, i], alone_evaluation.accuracy[:, 0])
-
-
-def test_a_minibatchs_loss_and_accuracy_are_those_before_its_step(data):
-    _, training, _ = run(data, [0, 1])
-    start = {k: v.double() for k, v in stack([initialize([6, 5], s) for s in (0, 1)]).items()}
-    first = Split(data[0].images[:16], data[0].labels[:16])
-    loss, accuracy = evaluate(start, first, 16)
-    torch.testing.assert_close(training.loss[0], loss)
-    torch.testing.assert_close(training.accuracy[0], accuracy)
-    assert training.loss.shape == (2 * (100 // 16), 2)
-
-
-def test_the_last_evaluation_is_that_of_the_trained_parameters(data):
-    p, _, evaluation = run(data, [0, 1])
-    loss, accuracy = evaluate(p, data[1], 30)
-    torch.testing.assert_close(evaluation.loss[-1], loss)
-    torch.testing.assert_close(evaluation.accuracy[-1], accuracy)
-
-
-def test_evaluation_counts_every_image_once_whatever_the_batch_size(data):
-    p = {k: v.double() for k, v in stack([initialize([6, 5], s) for s in (0, 1)]).items()}
-    images, labels = data[0]
-    logits = forward(p, images)
-    expected = torch.stack([(logits[i].argmax(0) == labels).double().mean() for i in range(2)])
-    for batch_size in (1, 7, 100, 1000):
-        torch.testing.assert_close(evaluate(p, data[0], batch_size)[1], expected)
-
-
-def test_without_shuffling_every_epoch_sees_the_images_in_the_order_of_the_file(data):
-    _, training, _ = run(data, [0], epochs=1, batch_size=100)
-    reversed_data = (Split(data[0].images.flip(0), data[0].labels.flip(0)), data[1])
-    _, in_reverse, _ = run(reversed_data, [0], epochs=1, batch_size=100)
-    torch.testing.assert_close(training.loss, in_reverse.loss)  # one batch of all: the order does not matter
-    _, training, _ = run(data, [0], epochs=1)
-    _, in_reverse, _ = run(reversed_data, [0], epochs=1)
-    assert not torch.allclose(training.loss, in_reverse.loss)
-
-
-def test_permutations_depend_on_the_seed_alone_and_change_with_the_epoch():
-    together, alone = permutations([1, 2], 50), permutations([2], 50)
-    for _ in range(3):
-        both, one = next(together), next(alone)
-        assert torch.equal(both[1], one[0])
-        assert not torch.equal(both[0], both[1])
-        assert torch.equal(both.sort(1).values, torch.arange(50).expand(2, -1))
-    assert not torch.equal(next(together), both)
-
-
-def test_after_each_epoch_what_was_measured_so_far_is_told(data):
-    told = []
-    run(
-        data,
-        [0],
-        after_epoch=lambda epoch, training, evaluation: told.append(
-            (epoch, *map(len, (training.loss, evaluation.loss)))
-        ),
+def epochs_of(split, seeds, shuffle=False, epochs=2, batch_size=16, drop_last=False):
+    return minibatches(
+        split, seeds=seeds, epochs=epochs, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last
     )
-    assert told == [(0, 6, 1), (1, 12, 2)]
 
 
-def test_a_run_diverges_at_the_first_loss_that_is_not_finite_or_after_its_last_step():
+def start(seeds, device="cpu") -> Parameters:
+    parameters = stack([initialize(HIDDEN, seed) for seed in seeds])
+    return {name: its.to(device, torch.float64).requires_grad_() for name, its in parameters.items()}
+
+
+def run(split, seeds, recipe, implementation="custom", **options) -> tuple[Parameters, list[Metrics]]:
+    """The trained parameters, and the metrics of each epoch."""
+    recipe, parameters = recipe.copy(), start(seeds, split.images.device)
+    optimizer = make_optimizer(implementation, recipe.pop("optimizer"), parameters.values(), **recipe)
+    return parameters, list(train(parameters, optimizer, split, epochs_of(split, seeds, **options)))
+
+
+def run_as_in_tutorials(split, seed, recipe, **options) -> tuple[nn.Sequential, list[list[tuple[float, float]]]]:
+    """The same for one seed, with ``torch.nn`` and ``torch.optim``."""
+    layers = [nn.Linear(784, 6), nn.ReLU(), nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 10)]
+    network = nn.Sequential(*layers).double()
+    network.load_state_dict(
+        {f"{2 * int(name[1:])}.{'weight' if name[0] == 'W' else 'bias'}": p[0] for name, p in start([seed]).items()}
+    )
+    hyperparameters = {name: value for name, value in recipe.items() if name != "optimizer"}
+    names = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+    optimizer = getattr(torch.optim, names[recipe["optimizer"]])(network.parameters(), **hyperparameters)
+    measured = []
+    for batches in epochs_of(split, [seed], **options):
+        measured.append([])
+        for batch in batches:
+            indices = torch.arange(len(split.labels))[batch].flatten()
+            logits, labels = network(split.images[indices]), split.labels[indices]
+            loss = nn.CrossEntropyLoss()(logits, labels)
+            measured[-1].append((loss.item(), (logits.argmax(1) == labels).double().mean().item()))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return network, measured
+
+
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("implementation", ["custom", "torch"])
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
+def test_each_seed_trains_as_a_torch_module_does_alone(recipe, implementation, shuffle, split):
+    trained, metrics = run(split, SEEDS, recipe, implementation, shuffle=shuffle, epochs=5)
+    for i, seed in enumerate(SEEDS):
+        network, expected = run_as_in_tutorials(split, seed, recipe, shuffle=shuffle, epochs=5)
+        measured = torch.stack([torch.stack([its.loss[:, i], its.accuracy[:, i]], 1) for its in metrics])
+        torch.testing.assert_close(measured, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-10)
+        for ours, theirs in zip(trained.values(), network.parameters()):
+            torch.testing.assert_close(ours[i], theirs, rtol=0, atol=1e-10)
+    assert (trained["W1"] - start(SEEDS)["W1"]).abs().max() > 1e-3, "nothing was trained"
+
+
+def test_a_minibatchs_loss_and_accuracy_are_those_before_its_step(split):
+    _, (metrics, _) = run(split, SEEDS, MOMENTUM)
+    loss, accuracy = evaluate(start(SEEDS), Split(*(its[:16] for its in split)), 16)
+    torch.testing.assert_close(metrics.loss[0], loss)
+    torch.testing.assert_close(metrics.accuracy[0], accuracy)
+
+
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+def test_what_an_epoch_yields_is_there_before_the_next_begins(shuffle, split):
+    parameters = start(SEEDS)
+    optimizer = make_optimizer("custom", "sgd", parameters.values(), lr=0.1)
+    epochs = train(parameters, optimizer, split, epochs_of(split, SEEDS, shuffle, epochs=3))
+    for number in (1, 2, 3):
+        metrics = next(epochs)
+        expected, measured = run(split, SEEDS, {"optimizer": "sgd", "lr": 0.1}, shuffle=shuffle, epochs=number)
+        assert all(torch.equal(parameters[name], expected[name]) for name in expected)
+        assert torch.equal(metrics.loss, measured[-1].loss)
+    assert next(epochs, None) is None
+
+
+def test_gradients_from_before_the_training_do_not_count(split):
+    parameters = start(SEEDS)
+    for p in parameters.values():
+        p.grad = torch.full_like(p, 100.0)
+    optimizer = make_optimizer("custom", "sgd", parameters.values(), lr=0.1, momentum=0.9)
+    list(train(parameters, optimizer, split, epochs_of(split, SEEDS)))
+    expected, _ = run(split, SEEDS, MOMENTUM)
+    assert all(torch.equal(parameters[name], expected[name]) for name in expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "drop_last", "ends"), [(10, False, [4, 8, 10]), (10, True, [4, 8]), (8, False, [4, 8]), (8, True, [4, 8])]
+)
+def test_minibatches_are_consecutive_and_drop_last_leaves_out_what_is_not_full(images, drop_last, ends):
+    split = Split(torch.zeros(images, 784), torch.zeros(images, dtype=torch.int64))
+    expected = [slice(begin, end) for begin, end in zip([0, *ends], ends)]
+    assert list(epochs_of(split, [0], epochs=3, batch_size=4, drop_last=drop_last)) == [expected] * 3
+
+
+@pytest.mark.parametrize(("drop_last", "sizes"), [(False, [16] * 6 + [4]), (True, [16] * 6)])
+def test_shuffled_minibatches_cut_a_new_permutation_for_each_seed_and_epoch(drop_last, sizes, split):
+    orders = []
+    for batches in epochs_of(split, SEEDS, shuffle=True, drop_last=drop_last):
+        assert [batch.shape for batch in batches] == [(len(SEEDS), size) for size in sizes]
+        orders += torch.cat(batches, 1).tolist()
+    assert len({tuple(order) for order in orders}) == 2 * len(SEEDS)
+    for order in orders:
+        assert len(set(order)) == sum(sizes) and set(order) <= set(range(100))
+
+
+def test_the_order_of_the_images_depends_on_the_seed_alone(split):
+    together, alone = (list(epochs_of(split, seeds, shuffle=True)) for seeds in (SEEDS, SEEDS[1:2]))
+    for both, one in zip(together, alone):
+        assert torch.equal(torch.cat(both, 1)[1], torch.cat(one, 1)[0])
+
+
+@pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
+@pytest.mark.parametrize("implementation", ["custom", "torch"])
+@pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
+def test_nothing_is_left_on_the_cpu_when_another_device_trains(recipe, implementation, shuffle, split):
+    elsewhere = Split(*(its.to("meta") for its in split))  # computes shapes alone, and refuses tensors of the CPU
+    parameters, metrics = run(elsewhere, SEEDS, recipe, implementation, shuffle=shuffle)
+    measured = [*(its for epoch in metrics for its in epoch), *evaluate(parameters, elsewhere, 7)]
+    assert {its.device.type for its in [*measured, *parameters.values()]} == {"meta"}
+    with pytest.raises(RuntimeError, match=r"device|meta"):
+        run(elsewhere._replace(labels=split.labels), SEEDS, recipe, implementation)
+
+
+def test_a_seed_diverges_at_the_first_loss_that_is_not_finite_or_after_its_last_step():
     inf, nan = math.inf, math.nan
     training = torch.tensor([[1.0, 1.0, 1.0, 1.0], [1.0, inf, 1.0, 1.0], [1.0, nan, nan, 1.0]])
-    evaluation = torch.tensor([[1.0, nan, nan, nan]])
+    evaluation = torch.tensor([[1.0, 1.0, 1.0, nan], [1.0, nan, nan, nan]])
     assert divergence(Metrics(training, training), Metrics(evaluation, evaluation)) == [None, 1, 2, 3]
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-def test_on_a_gpu_two_processes_train_to_the_same_bytes(real_mnist, tmp_path):
-    initial = tmp_path / "initial.safetensors"
-    step("initialize", "--mnist", real_mnist, "--hidden", 100, 100, "--seeds", 0, 1, "--evaluation-batch-size", 256,
-         "--parameters", initial, "--metrics", tmp_path / "initial.csv")  # fmt: skip
-    for run in "ab":
-        step("train", "--mnist", real_mnist, "--initial", initial, "--implementation", "custom",
-             "--optimizer", "sgd", "--hyperparameters", "lr=0.01", "momentum=0.9", "--epochs", 3, "--batch-size", 128,
-             "--evaluation-batch-size", 256, "--device", "cuda", "--output", tmp_path / run)  # fmt: skip
-    for file in ("training.csv", "evaluation.csv", "parameters.safetensors"):
+no_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=no_gpu)])
+def test_two_processes_train_to_the_same_bytes(device, tmp_path):
+    random = torch.Generator().manual_seed(0)
+    mnist = {}
+    for part, n in (("train", 1000), ("test", 300)):
+        mnist[f"{part}_images"] = torch.randint(256, (n, 28, 28), generator=random, dtype=torch.uint8)
+        mnist[f"{part}_labels"] = torch.randint(10, (n,), generator=random, dtype=torch.uint8)
+    write_tensors(tmp_path / "mnist.safetensors", mnist)
+    initial = stack([initialize([100, 100], seed) for seed in (0, 1)]) | {"seeds": torch.tensor([0, 1])}
+    write_tensors(tmp_path / "initial.safetensors", initial)
+    command = [sys.executable, "-m", "descent.steps.train", "--mnist", "mnist.safetensors", "--shuffle"]
+    command += ["--initial", "initial.safetensors", "--implementation", "custom", "--optimizer", "sgd"]
+    command += ["--hyperparameters", '{"lr": 0.1, "momentum": 0.9}', "--epochs", "3", "--batch-size", "128"]
+    for folder in "ab":
+        subprocess.run(
+            [*command, "--device", device, "--output", folder],
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
+            check=True,
+        )
+    for file in ("training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

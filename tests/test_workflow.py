@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from cases import LEARNERS
+from checkouts import step
 from safetensors.torch import load_file
 
 VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
@@ -17,25 +18,26 @@ NETWORKS = ["exercise", "notebook"]
 
 
 def results(checkout, pattern):
-    return {str(f.relative_to(checkout.path)): f for f in sorted((checkout.path / "results").rglob(pattern))}
+    found = sorted(f for f in (checkout.path / "results").rglob(pattern) if f.is_file())
+    return {str(f.relative_to(checkout.path)): f for f in found}
 
 
 def test_every_result_is_there(finished):
-    expected = {"summary.md", "report.html", "experiment.json", "steps.json", "progress.json"}
-    expected |= {"published.svg", "published.png"}
-    tables = ("initial", "summary", "best", "differences", "epochs", "rules", "rule_verdicts", "twins", "verdicts")
-    tables += ("published", "features", "reproduction", "estimates")
-    expected |= {f"{table}.csv" for table in tables}
+    expected = {"summary.md", "report.html", "experiment.json"}
+    tables = ("initial", "summary", "differences", "targets", "epochs", "optimizers", "twins", "verdicts")
+    expected |= {f"{table}.csv" for table in (*tables, "published", "reproduction")}
     for network in NETWORKS:
-        expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")}
-        expected |= {f"{network}/{table}.csv" for table in ("confusion", "missed")}
+        expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")} | {f"{network}/curves.json"}
         for figure in ("curves", "test", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"):
             expected |= {f"{network}/{figure}.{ending}" for ending in ("svg", "png")}
         for variant in VARIANTS:
-            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json", "train.log")
-            files += ("mistakes.svg", "mistakes.png")
-            expected |= {f"{network}/{variant}/{file}" for file in files}
-    assert all((finished.path / "results" / file).stat().st_size for file in expected)
+            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors", "run.json")
+            expected |= {f"{network}/{variant}/{file}" for file in (*files, "curves.svg", "curves.png", "train.log")}
+    found = {str(f.relative_to(finished.path / "results")) for f in results(finished, "*").values() if f.stat().st_size}
+    assert {file for file in found if not file.endswith(".log")} - {"README.md"} == {
+        file for file in expected if not file.endswith(".log")
+    }
+    assert {file for file in expected if file.endswith(".log")} <= found
 
 
 def test_training_csv_has_a_row_a_seed_and_minibatch(finished):
@@ -43,8 +45,8 @@ def test_training_csv_has_a_row_a_seed_and_minibatch(finished):
         table = pd.read_csv(file)
         assert table.columns.tolist() == ["seed", "iteration", "epoch", "loss", "accuracy"]
         minibatches = 1000 // 16
-        assert table["seed"].tolist() == [0] * 2 * minibatches + [1] * 2 * minibatches
-        assert table["iteration"].tolist() == list(range(2 * minibatches)) * 2
+        assert table["seed"].tolist() == [seed for seed in range(4) for _ in range(2 * minibatches)]
+        assert table["iteration"].tolist() == list(range(2 * minibatches)) * 4
         assert (table["epoch"] == table["iteration"] // minibatches).all()
         assert (table["loss"] > 0).all()
         assert ((table["accuracy"] * 16) % 1 == 0).all()
@@ -54,7 +56,7 @@ def test_evaluation_csv_has_a_row_a_seed_and_epoch(finished):
     for file in results(finished, "evaluation.csv").values():
         table = pd.read_csv(file)
         assert table.columns.tolist() == ["seed", "epoch", "loss", "accuracy"]
-        assert table[["seed", "epoch"]].values.tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+        assert table[["seed", "epoch"]].values.tolist() == [[seed, epoch] for seed in range(4) for epoch in (0, 1)]
         assert ((table["accuracy"] * 300).round(3) % 1 == 0).all()
 
 
@@ -62,7 +64,7 @@ def test_initial_csv_is_what_an_untrained_network_gets(finished):
     for file in results(finished, "*/initial.csv").values():
         table = pd.read_csv(file)
         assert table.columns.tolist() == ["seed", "loss", "accuracy"]
-        assert table["seed"].tolist() == [0, 1]
+        assert table["seed"].tolist() == [0, 1, 2, 3]
         assert table["loss"].between(1.9, 3.0).all()
         assert (table["accuracy"] < 0.35).all()
 
@@ -70,9 +72,9 @@ def test_initial_csv_is_what_an_untrained_network_gets(finished):
 def test_parameters_are_stacked_over_seeds(finished):
     initial = load_file(finished.path / "results/exercise/initial.safetensors")
     trained = load_file(finished.path / "results/exercise/custom_sgd/parameters.safetensors")
-    shapes = {"W0": (2, 8, 784), "b0": (2, 8), "W1": (2, 8, 8), "b1": (2, 8), "W2": (2, 10, 8), "b2": (2, 10)}
+    shapes = {"W0": (4, 8, 784), "b0": (4, 8), "W1": (4, 8, 8), "b1": (4, 8), "W2": (4, 10, 8), "b2": (4, 10)}
     assert {name: tuple(p.shape) for name, p in trained.items()} == shapes
-    assert initial.pop("seeds").tolist() == [0, 1]
+    assert initial.pop("seeds").tolist() == [0, 1, 2, 3]
     assert {name: tuple(p.shape) for name, p in initial.items()} == shapes
 
 
@@ -106,9 +108,9 @@ def test_the_logs_running_means_are_the_labs(finished):
     table = pd.read_csv(finished.path / "results/exercise/custom_sgd/training.csv")
     for epoch in (0, 1):
         since_the_first = table[table["epoch"] <= epoch]
-        told = re.search(rf": epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
-        assert float(told[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
-        assert float(told[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
+        said = re.search(rf": epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
+        assert float(said[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
+        assert float(said[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
 
 
 @pytest.mark.slow
@@ -133,25 +135,45 @@ def test_in_float64_every_optimizer_agrees_with_its_torch_twin(small_checkout):
     assert trained["W0"].dtype == torch.float64
 
 
-def test_a_new_optimizer_is_its_rule_an_entry_and_a_line_of_the_config(small_checkout):
-    file = small_checkout.path / "workflow/descent/optimizers.py"
-    text = file.read_text()
-    rule = "def signsgd(w, g, state, *, lr, scale=1.0):\n    w.sub_(g.sign(), alpha=lr * scale)\n\n\n"
-    text = text.replace("class Optimizer(", rule + "class Optimizer(")
-    file.write_text(text.replace("OPTIMIZERS = {\n", 'OPTIMIZERS = {\n    "signsgd": Optimizer(signsgd),\n'))
+def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
+    rule = "import torch\n\n\ndef signsgd(w, g, *, lr, scale=1.0):\n    w.sub_(torch.sign(g), alpha=lr * scale)\n"
+    (checkout.path / "workflow/descent/optimizers/signsgd.py").write_text(rule)
     mine = {"implementation": "custom", "optimizer": "signsgd", "lr": 0.001, "scale": 2.0}
-    small_checkout.edit_config(lambda config: config["variants"].update(mine=mine))
-    small_checkout.snakemake("results/exercise/mine/evaluation.csv")
-    evaluation = pd.read_csv(small_checkout.path / "results/exercise/mine/evaluation.csv")
+    checkout.edit_config(lambda config: config["variants"].update(mine=mine))
+    assert {job for job in checkout.stale() if job.startswith("train")} == {
+        "train exercise mine",
+        "train notebook mine",
+    }
+    checkout.snakemake("results/exercise/mine/evaluation.csv")
+    evaluation = pd.read_csv(checkout.path / "results/exercise/mine/evaluation.csv")
     assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
-
     for wrong, message in {
-        "implementation": "'torch' is not one of custom",
-        "momentum": "unknown key 'momentum'",
+        "implementation": "variants.mine.implementation: 'torch' is not one of custom",
+        "momentum": "variants.mine: unknown key 'momentum'",
     }.items():
         value = "torch" if wrong == "implementation" else 0.5
-        small_checkout.edit_config(lambda config: config["variants"].update(mine=mine | {wrong: value}))  # noqa: B023
-        assert message in small_checkout.snakemake(check=False).stderr
+        checkout.edit_config(lambda config: config["variants"].update(mine=mine | {wrong: value}))  # noqa: B023
+        assert f"config.yaml: {message}" in checkout.snakemake(check=False).stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "def mien(w, g, *, lr):\n    w.sub_(lr * g)\n",
+            "optimizers/mine.py: it has no function mine, as its name promises",
+        ),
+        ("\ndef mine(w, g, *, lr)\n    w.sub_(lr * g)\n", "optimizers/mine.py, line 2: expected ':'"),
+        ("def mine(w, g):\n    w.sub_(g)\n", "optimizers/mine.py, line 1: mine has no hyperparameter lr; "),
+    ],
+)
+def test_a_file_that_is_no_rule_is_named_in_one_line(text, message, checkout):
+    (checkout.path / "workflow/descent/optimizers/mine.py").write_text(text)
+    check = step("check_optimizers", package=str(checkout.path / "workflow"), check=False)
+    for run in (checkout.snakemake(check=False), check):
+        assert run.returncode
+        assert run.stderr.splitlines()[-1].startswith(message)
+        assert "Traceback" not in run.stderr
 
 
 def test_a_run_leaves_git_status_clean(checkout):
