@@ -58,6 +58,7 @@ def optimizers_in(folder: Path) -> Iterator[Path]:
         for name in list(sys.modules):
             if name.startswith("descent.optimizers."):
                 del sys.modules[name]
+                vars(optimizers).pop(name.rpartition(".")[2], None)
 
     folder.mkdir(exist_ok=True)
     with pytest.MonkeyPatch.context() as patch:

@@ -5,13 +5,13 @@ import re
 
 import pytest
 import yaml
-from checkouts import LAB, REPOSITORY
+from checkouts import REPOSITORY
 from descent.config import check, experiment_schema, load
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 SCHEMA = experiment_schema()
-TEXT = LAB.read_text()
+TEXT = (REPOSITORY / "config.yaml").read_text()
 DEFAULT = yaml.safe_load(TEXT)
 
 ADAM = {"implementation": "custom", "optimizer": "adam", "lr": 0.001}
@@ -28,16 +28,11 @@ def put(path: str, value) -> dict:
     return config
 
 
-def test_this_config_is_valid():
-    check(load((REPOSITORY / "config.yaml").read_bytes()), SCHEMA)
-
-
 def test_the_default_config_is_the_labs():
-    check(DEFAULT, SCHEMA)
+    check(load(TEXT.encode()), SCHEMA)
     assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False} | {
         "drop_last": True,
         "dtype": "float32",
-        "tensorboard": False,
     }
     assert {(v["implementation"], v["lr"], v.get("momentum", 0)) for v in DEFAULT["variants"].values()} == {
         (implementation, 0.01, momentum) for implementation in ("custom", "torch") for momentum in (0, 0.9)
@@ -64,7 +59,7 @@ def test_the_default_config_is_the_labs():
         ("variants.torch_sgd.lr", float("nan"), r"variants\.torch_sgd\.lr: nan is not of type number"),
         ("variants.torch_sgd.lr", float("inf"), r"variants\.torch_sgd\.lr: inf is not of type number"),
         ("variants.torch_sgd.momentum", 1.0, r"variants\.torch_sgd\.momentum: 1\.0 is not less than 1"),
-        ("variants.torch_sgd.optimizer", "adm", r"variants\.torch_sgd\.optimizer: 'adm' is not one of sgd"),
+        ("variants.torch_sgd.optimizer", "adm", r"variants\.torch_sgd\.optimizer: 'adm' is not one of adagrad"),
         ("variants.torch_sgd.implementation", "jax", r"implementation: 'jax' is not one of custom, torch"),
         ("variants.torch_sgd.speed", 1, r"variants\.torch_sgd: unknown key 'speed'; the keys here are .*lr, momentum"),
         ("variants.a b", {"optimizer": "sgd"}, r"variants: 'a b' does not match .* \(becomes a folder's name\)"),
@@ -76,7 +71,7 @@ def test_the_default_config_is_the_labs():
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
-        ("seeds", list(range(5001)), r"seeds: has 5001 entries; at most 5000 are allowed"),
+        ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has 5001 entries; at most 5000 are allowed"),
         (
             "variants",
             None,
@@ -111,32 +106,6 @@ def test_a_missing_key_is_named():
     del config["curves"]
     with pytest.raises(ValueError, match="the key 'curves' is missing"):
         check(config, SCHEMA)
-
-
-BOMB = "a: &a [x, x]\n" + "".join(f"a{i}: &a{i} [*a{i - 1 if i else ''}, *a{i - 1 if i else ''}]\n" for i in range(60))
-MERGES = "m0: &m0 {k: 1}\n" + "".join(
-    f"m{i}: &m{i} {{<<: [{', '.join([f'*m{i - 1}'] * 9)}], k{i}: 1}}\n" for i in range(1, 30)
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (TEXT + BOMB, "has more than 20000 values, with its aliases expanded"),
-        (TEXT + MERGES, "has more than 20000 values, with its aliases expanded"),
-        (TEXT + "a: &a [*a]", "has more than 20000 values, with its aliases expanded"),
-        (TEXT.replace("[0, 1, 2, 3, 4]", str(list(range(10**6)))), "is larger than 200 kB"),
-        (TEXT.replace("[0, 1, 2, 3, 4]", str([0] * 19_000)), "seeds: has 19000 entries"),
-    ],
-    ids=["aliases", "merges", "an alias of itself", "a million seeds", "thousands of seeds"],
-)
-def test_a_huge_config_is_refused_before_it_is_unfolded(text, message):
-    assert verdict(text.encode()).startswith(message)
-
-
-def test_a_million_seeds_of_a_workflow_that_uses_this_one_are_refused():
-    with pytest.raises(ValueError, match="seeds: has 1000000 entries"):
-        check(DEFAULT | {"seeds": list(range(10**6))}, SCHEMA)
 
 
 def with_line(number: int, line: str) -> bytes:
@@ -177,6 +146,50 @@ def test_two_variants_with_one_name_are_refused():
     check(load(text), SCHEMA)
     with pytest.raises(ValueError, match=r"line [0-9]+: the key 'torch_sgd' is given twice"):
         load(text.replace(b"custom_sgd: ", b"torch_sgd: "))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (
+            "optimizers.adam",
+            {"optimizer": "adm", "lr": 1},
+            "sweep.optimizers.adam.optimizer: 'adm' is not one of adagrad",
+        ),
+        (
+            "optimizers.adam.momentum",
+            0.9,
+            "sweep.optimizers.adam: unknown key 'momentum'; the keys here are optimizer, lr",
+        ),
+        ("optimizers.sgd.lr", -1, "sweep.optimizers.sgd.lr: -1 is not greater than 0"),
+        ("optimizers.sgd.lr", "1e-3", "sweep.optimizers.sgd.lr: '1e-3' is not a value, a list of values, or {log10: ["),
+        ("optimizers.sgd.lr", {"log10": [-3, 0]}, "sweep.optimizers.sgd.lr: the key 'points' is missing"),
+        ("optimizers.sgd.momentum", {"log10": [-1, 0], "points": 2}, "sweep.optimizers.sgd.momentum: 1.0 is not less"),
+        (
+            "optimizers.sgd.nesterov",
+            [True, False],
+            "sweep.optimizers.sgd.nesterov: [True, False] is not of type boolean",
+        ),
+        (
+            "optimizers.sgd.lr",
+            [0.1, 0.10000001],
+            "sweep.optimizers.sgd: two settings of the sweep are equal to six digits",
+        ),
+        ("optimizers", {}, "sweep.optimizers: is empty"),
+        ("final", 10, "sweep.final: 10 is not of type mapping; an example: {epochs: 20, seeds: 10}"),
+        ("targets", [95], "sweep.targets.0: 95 is more than 1"),
+        ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, epochs"),
+    ],
+)
+def test_a_wrong_sweep_is_named_in_one_line(path, value, message):
+    config = copy.deepcopy(DEFAULT)
+    *parents, last = path.split(".")
+    place = config["sweep"]
+    for key in parents:
+        place = place[key]
+    place[last] = value
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        check(config, SCHEMA)
 
 
 # Values that a config should not have, or may have by mistake.
@@ -242,7 +255,6 @@ def mutated_configs(draw) -> bytes:
 TRICKS = [
     "seeds: [0]",
     "<<: {device: cpu}",
-    "a: &a [*a]",
     "? {a: 1}\n: 2",
     "x: !!python/object/apply:os.system ['touch /tmp/descent-was-here']",
     "__use_yte__: true",
@@ -281,7 +293,7 @@ def test_any_config_is_an_experiment_or_one_readable_error(text):
 
 
 @given(mutated_configs())
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 def test_snakemake_says_the_same_of_any_config_before_any_job(twins, text):
     before = set(twins.path.rglob("*"))
     (twins.path / "config.yaml").write_bytes(text)
@@ -302,10 +314,7 @@ def test_snakemake_says_the_same_of_any_config_before_any_job(twins, text):
     [
         ("training: {epochs: -1}", "top level: the key 'seeds', .* is missing"),
         ("seeds: [0", "line 1: expected ',' or ']'"),
-        ("- 1\n- 2", r"is not a mapping of keys to values, but \[1, 2\]"),
         ("", "is not a mapping of keys to values, but None"),
-        ("a: " + "[" * 3000, "is nested too deeply"),
-        ("? {a: 1}\n: 2", "line 1: found unhashable key"),
         ("a: !!python/object/apply:os.system [x]", "line 1: could not determine a constructor for the tag"),
     ],
 )
@@ -331,15 +340,6 @@ def test_a_mapping_of_the_command_line_is_refused_with_the_way_that_works(small_
     assert "--configfile" in run.stderr.splitlines()[-1]
     (small_checkout.path / "mine.yaml").write_text("curves: {smoothing: 7}\n")
     small_checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
-
-
-def test_only_the_sweep_needs_its_network(small_checkout):
-    small_checkout.edit_config(lambda config: config["networks"].update(renamed=config["networks"].pop("exercise")))
-    assert "train renamed custom_sgd" in small_checkout.stale()
-    run = small_checkout.snakemake("--dry-run", "sweep", check=False)
-    assert run.returncode
-    assert "config.yaml: sweep.network: 'exercise' is not one of notebook, renamed" in run.stderr
-    assert "Traceback" not in run.stderr
 
 
 def test_variants_that_are_the_same_in_everything_are_warned_of(small_checkout):

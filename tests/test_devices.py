@@ -1,135 +1,75 @@
-"""Each of several jobs gets a GPU of its own: by what each is given, which needs no GPU."""
+"""The choice of a device, with drivers that are none: a C library under the name of NVIDIA's."""
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
-from checkouts import PACKAGE_PATH
+from descent.sources import PACKAGE
 
-GPUS = ["3", "GPU-11111111-2222", "5", "MIG-GPU-1/7/0"]
-# Takes a GPU, tells which, and holds it until its input ends.
-JOB = """
-import os, sys
-from descent.devices import take_gpu
-take_gpu(os.environ["CUDA_VISIBLE_DEVICES"].split(","))
-print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
-sys.stdin.read()
+DRIVER = """
+int cuInit(unsigned flags) { return INIT; }
+int cuDeviceGetCount(int *count) { *count = GPUS; return COUNT; }
+int cuDriverGetVersion(int *version) { *version = 11040; return 0; }  // too old for any PyTorch of today
 """
+needs_compiler = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
 
 
-@pytest.fixture
-def start(tmp_path):
-    """Starts jobs that see GPUs; what still runs at the end is killed."""
-    jobs = []
-
-    def start(*gpus: str, program: str = JOB) -> subprocess.Popen:
-        environment = os.environ | {"PYTHONPATH": PACKAGE_PATH, "TMPDIR": str(tmp_path)}
-        environment["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        jobs.append(subprocess.Popen([sys.executable, "-c", program], env=environment, text=True, **pipes))
-        return jobs[-1]
-
-    yield start
-    for job in jobs:
-        job.kill()
-        job.wait()
+def python(program: str, **environment: str) -> subprocess.CompletedProcess:
+    environment |= {"PYTHONPATH": str(PACKAGE.parent)}
+    return subprocess.run([sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True)
 
 
-def given(job: subprocess.Popen) -> str:
-    """What a job was given; waits until it has one."""
-    for line in job.stdout:
-        if not line.startswith("all "):
-            return line.strip()
-    raise AssertionError(job.stderr.read())
+def with_driver(folder, program: str, init: int = 0, count: int = 0, gpus: int = 1) -> subprocess.CompletedProcess:
+    """Run a program where NVIDIA's driver returns some error codes and finds some GPUs."""
+    macros = [f"-DINIT={init}", f"-DCOUNT={count}", f"-DGPUS={gpus}"]
+    command = ["cc", "-shared", "-fPIC", *macros, "-x", "c", "-o", str(folder / "libcuda.so.1"), "-"]
+    subprocess.run(command, input=DRIVER, text=True, check=True)
+    return python(program, LD_LIBRARY_PATH=str(folder))
 
 
-@pytest.mark.slow
-def test_fifty_jobs_at_once_never_share_a_gpu_though_some_are_killed(start):
-    waiting = [start(*GPUS) for _ in range(50)]
-    holding, told, killed = {}, [], 0
-    for job in waiting:
-        os.set_blocking(job.stdout.fileno(), False)
-    deadline = time.monotonic() + 600
-    while waiting or holding:
-        assert time.monotonic() < deadline, f"{len(waiting)} jobs still wait, {len(told)} had a GPU"
-        for job in list(waiting):
-            gpu = [line for line in iter(job.stdout.readline, "") if not line.startswith("all ")]
-            if gpu:
-                gpu = gpu[0].strip()
-                assert gpu not in holding, "two jobs have one GPU"
-                holding[gpu] = job
-                told.append(gpu)
-                waiting.remove(job)
-        # Once all GPUs are taken, or no job is left to take one, a job ends: every third by a kill.
-        if holding and (len(holding) == len(GPUS) or not waiting):
-            gpu, job = holding.popitem()
-            if len(told) % 3 == 0:
-                job.send_signal(signal.SIGKILL)
-                killed += 1
-            else:
-                job.stdin.close()
-            job.wait()
-        time.sleep(0.005)
-    assert len(told) == 50
-    assert set(told) == set(GPUS)
-    assert killed > 5
-
-
-def test_a_job_waits_until_a_gpu_is_free_and_says_so(start):
-    first, second = start("0", "1"), start("0", "1")
-    assert {given(first), given(second)} == {"0", "1"}
-    third = start("0", "1")
-    assert third.stdout.readline() == "all 2 GPUs are taken: waiting for one\n"
-    first.kill()
-    assert given(third) in ("0", "1")
-
-
-def test_a_job_that_sees_one_gpu_shares_it(start):
-    first, second = start("7"), start("7", " -1", "8")
-    assert given(first) == "7"
-    assert given(second) == "7, -1,8"
-
-
-def test_a_training_job_takes_one_of_those_that_it_may_see(start):
-    training = """
-import os, sys, torch
-from descent.pytorch import prepare
-try:
-    prepare(torch.device("cuda"), 1)
-except SystemExit as error:
-    assert "PyTorch finds no GPU" in str(error)
-print(os.environ["CUDA_VISIBLE_DEVICES"], flush=True)
-sys.stdin.read()
-"""
-    first, second = start("97", "98", program=training), start("97", "98", program=training)
-    assert {given(first), given(second)} == {"97", "98"}
-
-
-# A driver of NVIDIA's that shows one GPU and is too old for any PyTorch of today.
-OLD_DRIVER = """
-int cuInit(unsigned flags) { return 0; }
-int cuDeviceGetCount(int *count) { *count = 1; return 0; }
-int cuDriverGetVersion(int *version) { *version = 11040; return 0; }
-"""
-
-
-@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler")
+@needs_compiler
 @pytest.mark.parametrize(
-    ("device", "output", "error"),
-    [
-        ("cpu", "cpu\n", ""),
-        ("auto", "", "config.yaml: device: PyTorch cannot use the GPU: The NVIDIA driver on your system is too old"),
-    ],
+    ("init", "count", "gpus", "seen"),
+    [(0, 0, 1, True), (0, 0, 2, True), (0, 0, 0, False), (100, 0, 1, False), (0, 3, 1, False)],
 )
-def test_a_driver_that_is_too_old_stops_with_the_reason(device, output, error, tmp_path):
-    library = tmp_path / "libcuda.so.1"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-o", library, "-"], input=OLD_DRIVER, text=True, check=True)
-    program = f"from descent.devices import choose; print(choose({device!r}))"
-    environment = {"PYTHONPATH": PACKAGE_PATH, "LD_LIBRARY_PATH": str(tmp_path)}
-    run = subprocess.run([sys.executable, "-c", program], env=os.environ | environment, capture_output=True, text=True)
-    assert run.stdout == output
-    assert run.stderr.startswith(error) and run.stderr.count("\n") == bool(error)
+def test_a_gpu_is_there_if_the_driver_starts_and_counts_one(init, count, gpus, seen, tmp_path):
+    run = with_driver(tmp_path, "from descent.devices import driver_sees_gpu as sees; print(sees())", init, count, gpus)
+    assert run.stdout == f"{seen}\n"
+
+
+@needs_compiler
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 1), ("cuda", 1), ("auto", 0)])
+def test_pytorch_is_not_asked_unless_the_driver_shows_a_gpu_that_is_not_demanded(device, gpus, tmp_path):
+    program = f"from descent import devices; devices.subprocess = None; print(devices.choose({device!r}))"
+    assert with_driver(tmp_path, program, gpus=gpus).stdout == f"{'cpu' if device == 'auto' else device}\n"
+
+
+@needs_compiler
+def test_a_driver_that_is_too_old_stops_with_the_reason(tmp_path):
+    run = with_driver(tmp_path, "from descent.devices import choose; choose('auto')")
+    message = "config.yaml: device: PyTorch cannot use the GPU: The NVIDIA driver on your system is too old"
+    assert run.returncode == 1
+    assert run.stderr.startswith(message) and run.stderr.count("\n") == 1
+
+
+def test_a_gpu_that_pytorch_can_use_is_chosen(monkeypatch):
+    from descent import devices
+
+    monkeypatch.setattr(devices, "driver_sees_gpu", lambda: True)
+    monkeypatch.setattr(devices.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))
+    assert devices.choose("auto") == "cuda"
+
+
+def test_a_cpu_is_given_its_threads_and_computes_no_denormal_numbers():
+    program = "import torch; from descent.devices import prepare; prepare(torch.device('cpu'), 3);"
+    program += "print(torch.get_num_threads(), (torch.tensor([1e-20]) * 1e-20).item())"
+    assert python(program).stdout == "3 0.0\n"
+
+
+def test_a_training_on_a_gpu_that_is_not_there_ends_with_one_line():
+    program = "import torch; from descent.devices import prepare; prepare(torch.device('cuda'), 1)"
+    run = python(program, CUDA_VISIBLE_DEVICES="")
+    assert run.returncode == 1
+    assert run.stderr == "config.yaml: device: PyTorch finds no GPU for 'cuda'; 'cpu' trains on the CPU\n"

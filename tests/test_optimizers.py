@@ -1,24 +1,33 @@
+"""The update rules, what makes a file one, and the class around them."""
+
 import inspect
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 import torch
-from cases import HYPERPARAMETERS, LEARNERS, RECIPES, STACKS
-from checkouts import PACKAGE_PATH
-from descent.evaluation import cross_entropy
-from descent.network import forward, initialize, stack
-from descent.optimizers import OPTIMIZERS, defaults, make_step
+from cases import HYPERPARAMETERS, LEARNERS, RECIPES, optimizers_in
+from descent.implementations import FromScratch, make_optimizer, torch_class
+from descent.optimizers import Rule, find, names, read
+from descent.sources import PACKAGE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-TWINS = [name for name, optimizer in OPTIMIZERS.items() if optimizer.torch]
+TWINS = [name for name in names() if torch_class(name)]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of the package's optimizers, for this test; empty."""
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_every_optimizer_has_cases(name):
-    assert name in HYPERPARAMETERS and name in STACKS
+    assert name in HYPERPARAMETERS
     assert {name} <= {recipe["optimizer"] for recipe in RECIPES} & {recipe["optimizer"] for recipe in LEARNERS.values()}
 
 
@@ -29,7 +38,7 @@ def recipes(draw):
     chosen = draw(st.fixed_dictionaries({}, optional=HYPERPARAMETERS[optimizer]))
     if not chosen.get("momentum"):
         chosen.pop("nesterov", None)
-    return {"optimizer": optimizer, "lr": draw(st.floats(1e-5, 1.0))} | chosen
+    return {"name": optimizer, "lr": draw(st.floats(1e-5, 1.0))} | chosen
 
 
 @given(
@@ -40,16 +49,16 @@ def recipes(draw):
 )
 @settings(max_examples=200, deadline=None)
 def test_each_rule_follows_its_torch_twin_whatever_the_gradients(recipe, shape, scale, seed):
-    generator = torch.Generator().manual_seed(seed)
-    start = torch.randn(shape, generator=generator, dtype=torch.float64)
-    gradients = scale * torch.randn([50, *shape], generator=generator, dtype=torch.float64)
+    random = torch.Generator().manual_seed(seed)
+    start = torch.randn(shape, generator=random, dtype=torch.float64)
+    gradients = scale * torch.randn([50, *shape], generator=random, dtype=torch.float64)
     trained = {}
     for implementation in ("custom", "torch"):
         w = start.clone().requires_grad_()
-        step = make_step(implementation, parameters=[w], **recipe)
+        optimizer = make_optimizer(implementation, parameters=[w], **recipe)
         for g in gradients:
             w.grad = g.clone()
-            step()
+            optimizer.step()
         trained[implementation] = w.detach()
     assert not torch.equal(trained["torch"], start), "nothing was trained"
     torch.testing.assert_close(trained["custom"], trained["torch"], rtol=1e-10, atol=1e-10)
@@ -57,71 +66,162 @@ def test_each_rule_follows_its_torch_twin_whatever_the_gradients(recipe, shape, 
 
 @pytest.mark.parametrize("name", TWINS)
 def test_twins_have_the_same_hyperparameters_with_the_same_defaults(name):
-    theirs = inspect.signature(getattr(torch.optim, OPTIMIZERS[name].torch)).parameters
-    for hyperparameter, default in defaults(name).items():
+    theirs = inspect.signature(torch_class(name)).parameters
+    for hyperparameter, default in find(name).defaults.items():
         value = theirs[hyperparameter].default
         assert default == (list(value) if isinstance(value, tuple) else value)
 
 
-def test_the_rules_need_no_pytorch():
-    program = "import sys, descent.optimizers, descent.config; sys.exit('torch' in sys.modules)"
-    subprocess.run([sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": PACKAGE_PATH}, check=True)
+def test_the_rules_and_the_config_need_no_pytorch():
+    program = (
+        "import sys; from descent.config import experiment_schema; experiment_schema(); print('torch' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
+    assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "False\n"
+
+
+def walk(gradients, **recipe):
+    """The values of a parameter that is 1 at first."""
+    w = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = make_optimizer("custom", parameters=[w], **recipe)
+    for g in gradients:
+        w.grad = torch.tensor([g], dtype=torch.float64)
+        optimizer.step()
+        yield w.item()
 
 
 def test_sgd_steps_down_the_gradient_by_the_learning_rate():
-    w = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
-    step = make_step("custom", "sgd", [w], lr=0.25)
-    for expected in ([0.0, -4.0], [-1.0, -6.0]):
-        w.grad = torch.tensor([4.0, 8.0], dtype=torch.float64)
-        step()
-        assert w.tolist() == expected
+    assert list(walk([4.0, 8.0], name="sgd", lr=0.25)) == [0.0, -2.0]
 
 
 def test_momentum_accumulates_the_gradients_as_the_lab_has_it():
-    w = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
-    step = make_step("custom", "sgd", [w], lr=0.5, momentum=0.5)
     # v ← 0.5 v + g is 2, then 0.5·2 + 4 = 5, then 0.5·5 − 1 = 1.5; w ← w − 0.5 v
-    for g, expected in ((2.0, 0.0), (4.0, -2.5), (-1.0, -3.25)):
-        w.grad = torch.tensor([g], dtype=torch.float64)
-        step()
+    assert list(walk([2.0, 4.0, -1.0], name="sgd", lr=0.5, momentum=0.5)) == [0.0, -2.5, -3.25]
+
+
+def plain(w, g, *, lr):
+    w -= lr * g
+
+
+def test_the_class_has_the_parameters_and_hyperparameters_in_its_group_as_torch_optim():
+    parameters = [torch.ones(2, requires_grad=True), torch.ones(3, requires_grad=True)]
+    for implementation in ("custom", "torch"):
+        (group,) = make_optimizer(implementation, "sgd", iter(parameters), lr=0.1, momentum=0.9).param_groups
+        assert all(ours is given for ours, given in zip(group["params"], parameters, strict=True))
+        assert (group["lr"], group["momentum"]) == (0.1, 0.9)
+
+
+def test_a_learning_rate_that_changes_between_steps_is_used():
+    w = torch.zeros(1, requires_grad=True)
+    optimizer = FromScratch(read("plain", plain), [w], lr=1.0)
+    for lr, expected in ((1.0, -1.0), (0.25, -1.25), (2.0, -3.25)):
+        optimizer.param_groups[0]["lr"] = lr
+        w.grad = torch.ones(1)
+        optimizer.step()
         assert w.item() == expected
 
 
-@pytest.mark.parametrize("implementation", ["custom", "torch"])
-def test_a_step_clears_the_gradients(implementation):
-    w = torch.ones(2, requires_grad=True)
-    step = make_step(implementation, "sgd", [w], lr=0.1)
-    w.sum().backward()
-    step()
+def test_zero_grad_clears_the_gradients_and_a_step_does_not():
+    w = torch.zeros(2, requires_grad=True)
+    optimizer = FromScratch(read("plain", plain), [w], lr=1.0)
+    w.grad = torch.ones(2)
+    optimizer.step()
+    assert w.grad.tolist() == [1, 1]
+    optimizer.zero_grad()
     assert w.grad is None
 
 
-@pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_custom_and_torch_twins_stay_together_for_hundreds_of_steps(recipe):
-    torch.manual_seed(0)
-    x, y = torch.rand(300, 20, 784, dtype=torch.float64), torch.randint(10, (300, 20))
-    start = stack([initialize([10, 8], seed) for seed in (0, 1)])
-    trained = {}
-    for implementation in ("custom", "torch"):
-        p = {name: tensor.double().requires_grad_() for name, tensor in start.items()}
-        step = make_step(implementation, parameters=p.values(), **recipe)
-        for batch, labels in zip(x, y):
-            cross_entropy(forward(p, batch), labels.expand(2, -1)).sum().backward()
-            step()
-        trained[implementation] = p
-    for name in start:
-        moved = (trained["torch"][name] - start[name]).abs().max()
-        assert moved > 1e-3, "nothing was trained"
-        torch.testing.assert_close(trained["custom"][name], trained["torch"][name], rtol=0, atol=1e-10)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_each_parameter_has_its_own_state_zero_at_first_and_kept(dtype):
+    def counting(w, g, total, largest, *, lr):
+        assert total.shape == largest.shape == w.shape and total.dtype == largest.dtype == w.dtype
+        seen.append((total.sum().item(), largest.sum().item()))
+        total += g
+        largest += 10 * g
+
+    seen, parameters = [], [torch.ones(2, 3, dtype=dtype), torch.ones(1, dtype=dtype)]
+    optimizer = FromScratch(read("counting", counting), parameters, lr=1.0)
+    for w in parameters:
+        w.grad = torch.ones_like(w)
+    for _ in range(3):
+        optimizer.step()
+    assert seen == [(0, 0), (0, 0), (6, 60), (1, 10), (12, 120), (2, 20)]
 
 
-def test_momentum_is_no_plain_sgd():
-    w = {}
-    for momentum in (0.0, 0.9):
-        w[momentum] = torch.ones(1, requires_grad=True)
-        step = make_step("custom", "sgd", [w[momentum]], lr=0.1, momentum=momentum)
-        for _ in range(2):
-            w[momentum].sum().backward()
-            step()
-    assert w[0.9].item() == pytest.approx(1 - 0.1 * (1 + 1.9))
-    assert w[0.0].item() == pytest.approx(1 - 0.1 * 2)
+def test_the_iterations_are_counted_from_1_the_same_for_all_parameters():
+    seen, parameters = [], [torch.zeros(1), torch.zeros(1)]
+    optimizer = FromScratch(read("timed", lambda w, g, t, *, lr: seen.append(t)), parameters, lr=1.0)
+    optimizer.step()
+    optimizer.step()
+    assert seen == [1, 1, 2, 2]
+
+
+def test_a_class_of_torch_optim_is_found_whatever_its_case_and_nothing_else_is():
+    found = {name: torch_class(name) for name in ("sgd", "adam", "adamw", "rmsprop", "nadam")}
+    optim = torch.optim
+    assert list(found.values()) == [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.NAdam]
+    assert torch_class("lion") is torch_class("lr_scheduler") is torch_class("ada") is None
+
+
+def test_an_optimizer_is_from_scratch_or_torchs_and_one_that_torch_lacks_is_refused():
+    w = torch.zeros(1, requires_grad=True)
+    assert isinstance(make_optimizer("custom", "adam", [w], lr=1.0), FromScratch)
+    assert type(make_optimizer("torch", "adam", [w], lr=1.0)) is torch.optim.Adam
+    with pytest.raises(ValueError, match=r"^torch\.optim has no class for lion$"):
+        make_optimizer("torch", "lion", [w], lr=1.0)
+
+
+def test_a_signature_declares_the_iteration_the_state_and_the_hyperparameters():
+    def full(w, g, t, m, s, lr=0.1, *, betas=(0.9, 0.99), rho, nesterov=False):
+        pass
+
+    defaults = {"lr": 0.1, "betas": [0.9, 0.99], "rho": None, "nesterov": False}
+    assert read("full", full) == Rule(full, True, ["m", "s"], defaults)
+    assert read("plain", plain) == Rule(plain, False, [], {"lr": None})
+    assert read("sgd", find("sgd").update).state == ["v"]
+
+
+def test_a_file_is_an_optimizer_by_its_name(folder):
+    (folder / "_helper.py").write_text("")
+    (folder / "mine.py").write_text("import torch\n\n\ndef mine(w, g, *, lr=0.5):\n    torch.Tensor.sub_(w, lr * g)\n")
+    (folder / "other.py").write_text("from descent.optimizers.mine import mine as other\n")
+    assert names() == ["mine", "other"]
+    assert find("mine").defaults == {"lr": 0.5}
+    assert list(walk([1.0, 1.0], name="mine", lr=0.25)) == list(walk([1.0, 1.0], name="other", lr=0.25)) == [0.75, 0.5]
+
+
+# Files mine.py that are no rule, each with its line of an error.
+BROKEN = {
+    "": "mine.py: it has no function mine, as its name promises",
+    "def other(w, g, *, lr): pass": "mine.py: it has no function mine, as its name promises",
+    "mine = 3": "mine.py: it has no function mine, as its name promises",
+    "\ndef mine(w, g, *, lr)\n    pass": "mine.py, line 2: expected ':'",
+    "def mine(w, g, *, lr):\nw -= g": "mine.py, line 2: expected an indented block after function definition on line 1",
+    "\n\n1 / 0": "mine.py, line 3: ZeroDivisionError: division by zero",
+    "import missing": "mine.py, line 1: ModuleNotFoundError: No module named 'missing'",
+    "from descent.optimizers import helper": "mine.py, line 1: ImportError: cannot import name 'helper' from "
+    "'descent.optimizers' (PACKAGE)",
+    "\ndef mine(w, g, *states, lr): pass": "mine.py, line 2: mine has a parameter with a star: name each one",
+    "def mine(w, g, *, lr, **rest): pass": "mine.py, line 1: mine has a parameter with a star: name each one",
+    "def mine(w, *, lr): pass": "mine.py, line 1: mine must take a parameter and its gradient first, as in "
+    "mine(w, g, *, lr)",
+    "def mine(w, g, v, momentum=0.9): pass": "mine.py, line 1: mine has no hyperparameter lr; hyperparameters have a "
+    "default, or stand behind a *",
+    "def mine(w, g, lr): pass": "mine.py, line 1: mine has no hyperparameter lr; hyperparameters have a default, or "
+    "stand behind a *",
+}
+
+
+@pytest.mark.parametrize(("text", "message"), BROKEN.items(), ids=map(repr, BROKEN))
+def test_a_file_that_is_no_rule_is_named_in_one_line(text, message, folder):
+    (folder / "mine.py").write_text(text)
+    pattern = re.escape(f"optimizers/{message}").replace("PACKAGE", ".*")
+    with pytest.raises(ValueError, match=f"^{pattern}$"):
+        find("mine")
+
+
+def test_the_place_of_a_mistake_is_in_the_file_that_has_it(folder):
+    (folder / "mine.py").write_text("\nfrom descent.optimizers import other\n")
+    (folder / "other.py").write_text("\n\n1 / 0\n")
+    with pytest.raises(ValueError, match=r"^optimizers/other\.py, line 3: ZeroDivisionError"):
+        find("mine")

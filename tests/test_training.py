@@ -29,9 +29,7 @@ def split() -> Split:
 
 
 def epochs_of(split, seeds, shuffle=False, epochs=2, batch_size=16, drop_last=False):
-    return minibatches(
-        split, seeds=seeds, epochs=epochs, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last
-    )
+    return minibatches(split, seeds=seeds, epochs=epochs, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last)
 
 
 def start(seeds, device="cpu") -> Parameters:
@@ -74,9 +72,9 @@ def run_as_in_tutorials(split, seed, recipe, **options) -> tuple[nn.Sequential, 
 @pytest.mark.parametrize("implementation", ["custom", "torch"])
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_each_seed_trains_as_a_torch_module_does_alone(recipe, implementation, shuffle, split):
-    trained, metrics = run(split, SEEDS, recipe, implementation, shuffle=shuffle, epochs=5)
+    trained, metrics = run(split, SEEDS, recipe, implementation, shuffle=shuffle, epochs=3)
     for i, seed in enumerate(SEEDS):
-        network, expected = run_as_in_tutorials(split, seed, recipe, shuffle=shuffle, epochs=5)
+        network, expected = run_as_in_tutorials(split, seed, recipe, shuffle=shuffle, epochs=3)
         measured = torch.stack([torch.stack([its.loss[:, i], its.accuracy[:, i]], 1) for its in metrics])
         torch.testing.assert_close(measured, torch.tensor(expected, dtype=torch.float64), rtol=0, atol=1e-10)
         for ours, theirs in zip(trained.values(), network.parameters()):
@@ -115,7 +113,8 @@ def test_gradients_from_before_the_training_do_not_count(split):
 
 
 @pytest.mark.parametrize(
-    ("images", "drop_last", "ends"), [(10, False, [4, 8, 10]), (10, True, [4, 8]), (8, False, [4, 8]), (8, True, [4, 8])]
+    ("images", "drop_last", "ends"),
+    [(10, False, [4, 8, 10]), (10, True, [4, 8]), (8, False, [4, 8]), (8, True, [4, 8])],
 )
 def test_minibatches_are_consecutive_and_drop_last_leaves_out_what_is_not_full(images, drop_last, ends):
     split = Split(torch.zeros(images, 784), torch.zeros(images, dtype=torch.int64))
@@ -145,11 +144,17 @@ def test_the_order_of_the_images_depends_on_the_seed_alone(split):
 @pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
 def test_nothing_is_left_on_the_cpu_when_another_device_trains(recipe, implementation, shuffle, split):
     elsewhere = Split(*(its.to("meta") for its in split))  # computes shapes alone, and refuses tensors of the CPU
-    parameters, metrics = run(elsewhere, SEEDS, recipe, implementation, shuffle=shuffle)
+    parameters, metrics = run(elsewhere, SEEDS, recipe, implementation, shuffle=shuffle, epochs=1)
     measured = [*(its for epoch in metrics for its in epoch), *evaluate(parameters, elsewhere, 7)]
     assert {its.device.type for its in [*measured, *parameters.values()]} == {"meta"}
     with pytest.raises(RuntimeError, match=r"device|meta"):
         run(elsewhere._replace(labels=split.labels), SEEDS, recipe, implementation)
+
+
+def test_shuffled_indices_are_on_the_device_of_the_images(split):
+    elsewhere = Split(*(its.to("meta") for its in split))
+    devices = {batch.device.type for batch in next(epochs_of(elsewhere, SEEDS, shuffle=True))}
+    assert devices == {"meta"}, "a GPU would wait for a copy in every step"
 
 
 def test_a_seed_diverges_at_the_first_loss_that_is_not_finite_or_after_its_last_step():

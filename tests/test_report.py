@@ -1,0 +1,266 @@
+"""The report: its sentences and tables from tables that are written down here, and the page of a finished run."""
+
+import csv
+import math
+import re
+import shutil
+
+import pandas as pd
+import pytest
+from descent import sentences, tables
+from pages import Page
+
+SUMMARY = pd.DataFrame(
+    [
+        {"network": "small", "variant": variant, "seeds": 5, "diverged_seeds": 0, "diverged_iteration": math.nan}
+        | {"test_accuracy_mean": mean, "test_accuracy_std": 0.002, "test_accuracy_low": 0.9, "test_accuracy_high": 0.98}
+        | {"test_loss_mean": 0.1, "test_loss_std": 0.01, "test_loss_low": 0.09, "test_loss_high": 0.11}
+        for variant, mean in {"slow": 0.9, "fast": 0.95, "its_twin": 0.95}.items()
+    ]
+)
+DIFFERENCE = {
+    "network": "small",
+    "variant": "fast",
+    "other_network": "small",
+    "other": "slow",
+    "seeds": 5,
+    "real": True,
+}
+DIFFERENCE |= {f"test_accuracy_difference_{figure}": 0.05 for figure in ("mean", "std")}
+DIFFERENCE |= {"test_accuracy_difference_low_new_images": 0.03, "test_accuracy_difference_high_new_images": 0.07}
+DIFFERENCE |= {f"test_loss_difference_{figure}": -0.01 for figure in ("mean", "std")} | {"p_holm": 0.00123}
+
+
+def differences(**change) -> pd.DataFrame:
+    return pd.DataFrame([DIFFERENCE | change])
+
+
+def test_the_best_variant_is_set_beside_the_next_that_is_not_the_same():
+    start = "small: fast is best with a test accuracy of 95.00 ± 0.20 %"
+    ends = {
+        "a real difference": differences(),
+        "not shown to be a real difference": differences(real=False),
+    }
+    for end, table in ends.items():
+        expected = f"{start}, 5.00 points above slow (95 % interval 3.00 to 7.00): {end}."
+        assert sentences.best("small", SUMMARY, table) == expected
+    swapped = differences(variant="slow", other="fast", test_accuracy_difference_mean=-0.05)
+    swapped = swapped.assign(
+        test_accuracy_difference_low_new_images=-0.07, test_accuracy_difference_high_new_images=-0.03
+    )
+    assert sentences.best("small", SUMMARY, swapped) == sentences.best("small", SUMMARY, differences())
+    few = differences(test_accuracy_difference_low_new_images=math.nan, real=math.nan)
+    assert sentences.best("small", SUMMARY, few) == f"{start}, 5.00 points above slow."
+    assert sentences.best("small", SUMMARY[1:], differences()[:0]) == f"{start}."
+    assert sentences.best("small", SUMMARY.assign(test_accuracy_mean=math.nan), differences()) == (
+        "small: every variant diverged."
+    )
+
+
+def optimizers(**verdicts) -> pd.DataFrame:
+    classes = {"sgd": "SGD", "lion": ""}
+    return pd.DataFrame(
+        [{"optimizer": name, "torch": classes[name], "verdict": verdict, "setting": "lr 1", "first_step": 2}
+         | {"factor": 0.5, "mistake": ""} for name, verdict in verdicts.items()]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "end"),
+    [
+        ([], "."),
+        (["identical", "identical"], ", and all twins are identical."),
+        (["identical", "drift"], "; twins differ only by rounding."),
+        (["identical", "different"], ", but not all twins agree."),
+    ],
+)
+def test_right_rules_are_said_in_one_sentence_with_the_twins(verdicts, end):
+    twins = pd.DataFrame({"verdict": verdicts})
+    said = sentences.rules(optimizers(sgd="equal", lion="equal"), twins)
+    assert said == [f"All update rules that have a class in torch.optim equal it{end}"]
+
+
+def test_each_wrong_rule_is_named():
+    assert sentences.rules(optimizers(sgd="different", lion="different"), pd.DataFrame()) == [
+        "The rule of sgd differs from torch.optim.SGD: `make check` says how.",
+        "The rule of lion has a mistake: `make check` says how.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"verdict": "identical"}, "are the same to the bit"),
+        ({"verdict": "rounding"}, "differ only by rounding: their losses are at most 2.0e-05 nats apart"),
+        (
+            {"verdict": "drift"},
+            "10⁻⁶ nats apart from iteration 7 on; their final test accuracies differ by at most 0.50",
+        ),
+        ({"verdict": "drift", "first_iteration_above_1e-3": 90}, ", and more than 10⁻³ from iteration 90 on; "),
+        ({"verdict": "different", "rule": "different"}, "do not agree: the rule of a differs from PyTorch's"),
+        ({"verdict": "different"}, "losses are up to 1.0e-05 nats apart. The rule of a is right"),
+    ],
+)
+def test_each_verdict_on_twins_is_a_sentence(change, words):
+    row = {"network": "small", "custom": "a", "torch": "b", "rule": "equal", "max_loss_difference": 2e-5}
+    row |= {"first_iteration_above_1e-6": 7, "first_iteration_above_1e-3": math.nan}
+    row |= {"early_loss_difference": 1e-5, "test_accuracy_difference": 0.005}
+    sentence = sentences.twins(row | change)
+    assert sentence.startswith("small: a and b ") and words in sentence
+
+
+def reproduction(*ratios, left_out="") -> pd.DataFrame:
+    rows = [
+        {"optimizer": optimizer, "log_ratio": ratio, "limit": math.log(1.045), "left_out": left_out}
+        | {"verdict": "reproduced" if abs(ratio) < 0.044 else "not reproduced"}
+        for optimizer, ratio in zip(("sgd", "momentum"), ratios)
+    ]
+    return pd.DataFrame(rows, columns=["network", "optimizer", "log_ratio", "limit", "left_out", "verdict"])
+
+
+def test_reproduction_is_a_sentence_with_both_distances():
+    assert sentences.reproduces("small", reproduction(math.log(1.01), math.log(0.98), left_out="x: lr is 1")) == (
+        "small reproduces the lab's printed figures: the sheet's last training loss is 1.0 % above ours for sgd and "
+        "2.0 % below ours for momentum; 4.5 % could be chance. Not compared: x: lr is 1; x: lr is 1."
+    )
+    assert sentences.reproduces("small", reproduction(0, 0.1)).startswith("small does not reproduce the lab's")
+    nothing = reproduction(0, 0).assign(log_ratio=math.nan)
+    assert sentences.reproduces("small", nothing).endswith("no variant repeats one of the lab's trainings, so nothing "
+                                                           "is compared.")  # fmt: skip
+
+
+def test_the_answer_warns_of_few_seeds_of_diverged_variants_and_of_other_data():
+    summary = SUMMARY.assign(seeds=2, diverged_seeds=[1, 0, 0], diverged_iteration=[30, math.nan, math.nan])
+    answer = sentences.answer(
+        summary, differences(), optimizers(sgd="equal"), pd.DataFrame({"verdict": []}), reproduction()
+    )
+    assert "slow diverged on small: 1 of 2 seeds, from iteration 30 on. Try a lower learning rate." in answer
+    assert "2 seeds only: 4 or more give intervals, and show which differences are real." in answer
+    assert answer[-1] == "The data is not MNIST: the lab's figures do not apply."
+    assert tables.summary(summary)["test accuracy, %"][0] == "diverged: 1 of 2 seeds, from iteration 30"
+
+
+def test_tables_give_per_cent_and_say_when_a_difference_is_not_shown():
+    rows = differences(real=False).to_dict("records") + differences(real=math.nan, p_holm=math.nan).to_dict("records")
+    shown = tables.differences(pd.DataFrame(rows))
+    assert shown["real?"].tolist() == ["not shown", "too few seeds"]
+    assert shown.loc[0, "95 % interval"] == "3.00 to 7.00"
+    assert shown["p, corrected"].tolist() == ["0.001", ""]
+    one_seed = SUMMARY.assign(test_accuracy_std=math.nan, test_accuracy_low=math.nan)
+    assert tables.summary(one_seed).loc[0, ["test accuracy, %", "95 % interval"]].tolist() == ["90.00", ""]
+    wrong = tables.wrong_settings(optimizers(sgd="different", lion="equal"))
+    assert wrong.to_dict("records") == [
+        {"rule": "sgd", "setting": "lr 1", "from step": 2, "our change / theirs": 0.5}
+        | {"mistake": "none of the known ones"}
+    ]
+
+
+@pytest.fixture(scope="module")
+def page(finished) -> Page:
+    return Page((finished.path / "results/report.html").read_text(encoding="utf-8"))
+
+
+def rows_of(checkout, name) -> list[dict]:
+    with (checkout.path / f"results/{name}").open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def spread(row, figure, scale, digits) -> str:
+    mean, std = (float(row[f"{figure}_{part}"]) * scale for part in ("mean", "std"))
+    return f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
+def interval(row, figure, scale, digits, kind="") -> str:
+    low, high = (float(row[f"{figure}_{end}{kind}"]) * scale for end in ("low", "high"))
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def test_every_number_of_the_pages_tables_is_that_of_the_file_that_the_caption_names(page, finished):
+    for shown, row in zip(page.tables["summary.csv"], rows_of(finished, "summary.csv"), strict=True):
+        assert list(shown.values()) == [
+            *(row[name] for name in ("network", "variant", "seeds")),
+            spread(row, "test_accuracy", 100, 2),
+            interval(row, "test_accuracy", 100, 2),
+            spread(row, "test_loss", 1, 4),
+        ]
+    for shown, row in zip(page.tables["differences.csv"], rows_of(finished, "differences.csv"), strict=True):
+        assert list(shown.values())[1:] == [
+            spread(row, "test_accuracy_difference", 100, 2),
+            interval(row, "test_accuracy_difference", 100, 2, "_new_images"),
+            f"{float(row['p_holm']):.1g}",
+            {"True": "yes", "False": "not shown"}[row["real"]],
+            spread(row, "test_loss_difference", 1, 4),
+        ]
+    lowest = {
+        (row["network"], row["variant"]): row["lowest_test_loss_epochs"] for row in rows_of(finished, "summary.csv")
+    }
+    for shown in page.tables["targets.csv"]:
+        names = shown.pop("network"), shown.pop("variant")
+        assert shown.pop("lowest test loss after") == lowest[names].removesuffix(".0")
+        its = [row for row in rows_of(finished, "targets.csv") if (row["network"], row["variant"]) == names]
+        expected = {f"epochs to {float(row['target']) * 100:g} %": row["epochs"] for row in its}
+        assert shown == {key: f"{float(epochs):g}" if epochs else "never" for key, epochs in expected.items()}
+    checked = rows_of(finished, "optimizers.csv")
+    for shown in page.tables["optimizers.csv"]:
+        its = [row["verdict"] for row in checked if row["optimizer"] == shown["rule"]]
+        assert (int(shown["settings"]), int(shown["right"])) == (len(its), its.count("equal"))
+    assert len(page.tables["NETWORK/VARIANT/run.json"]) == 8
+
+
+def test_page_summary_and_terminal_say_the_same(page, finished):
+    answer = (finished.path / "results/summary.md").read_text(encoding="utf-8").split("\n\n")[0]
+    lines = [line.removeprefix("- ") for line in answer.splitlines()]
+    assert len(lines) >= 4
+    assert all(line in page.text for line in lines)
+    assert answer in (finished.path / "terminal").read_text()
+
+
+def test_the_page_needs_no_other_file_and_tells_its_story_in_order(page):
+    images = [address for address in page.addresses if address.startswith("data:image/svg+xml;base64,")]
+    assert len(images) == len(page.addresses) == 2 * (2 + 2), "curves, test, and two variants alone: twins appear once"
+    titles = ("What was trained", "How well", "Are the rules right", "Are the twins", "How it was run", "departs")
+    places = [page.text.index(title) for title in titles]
+    assert places == sorted(places)
+    assert page.text.count("are the same to the bit, in every minibatch loss") == 4
+
+
+@pytest.mark.slow
+def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
+    rule = checkout.path / "workflow/descent/optimizers/sgd.py"
+    rule.write_text(rule.read_text().replace(".mul_(momentum).add_(g)", ".mul_(momentum).add_(g, alpha=1 - momentum)"))
+    run = checkout.snakemake()
+    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check` says how.\n" in run.stdout
+    page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
+    assert page.text.count("the rule of custom_momentum differs from PyTorch's") == 2, "on both networks"
+    assert page.text.count("custom_sgd and torch_sgd are the same to the bit") == 2
+    assert "the rule has this mistake: (1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g" in page.text
+
+
+def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, small_mnist):
+    folder = checkout.path / "<script>alert(1)</script>"
+    shutil.copytree(small_mnist[0], folder)
+
+    def edit(config: dict) -> None:
+        config["seeds"] = [3]
+        config["networks"].pop("notebook")
+        config["data"]["source"] = str(folder)
+        config["variants"] = {
+            "custom_sgd": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
+            # w ← (1 − 1000) w − g: no parameter stays finite for long.
+            "far_off": {"implementation": "torch", "optimizer": "sgd", "lr": 1.0, "weight_decay": 1000.0},
+        }
+
+    checkout.edit_config(edit)
+    run = checkout.snakemake()
+    results = checkout.path / "results"
+    text = (results / "report.html").read_text(encoding="utf-8")
+    assert "<script>alert" not in text and "&lt;script&gt;alert" in text
+    page = Page(text)
+    assert "1 seed only: 4 or more give intervals" in page.text
+    assert "far_off diverged on exercise: 1 of 1 seed, from iteration" in page.text
+    assert "There are none here." in page.text
+    assert not re.search(r"\bnan\b", page.text)
+    assert "(diverged)" in (results / "exercise/curves.svg").read_text()
+    assert re.search(r"seed 3 diverged: its loss is not finite from iteration \d+ on", run.stdout + run.stderr)
+    assert (results / "twins.csv").read_text().count("\n") == 1
+    assert checkout.stale() == set()

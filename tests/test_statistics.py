@@ -1,0 +1,130 @@
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from descent.statistics import crossed_interval, describe, groups, holm, prediction_interval
+from scipy.stats import t as student
+from scipy.stats import ttest_1samp
+
+
+def test_the_interval_is_students():
+    spread = describe("x", [1.0, 2.0, 3.0, 4.0, 5.0])
+    assert spread["x_mean"] == 3
+    assert spread["x_std"] == pytest.approx(math.sqrt(2.5))
+    # t for 95 % and four degrees of freedom is 2.776 in every table.
+    assert spread["x_high"] - 3 == pytest.approx(2.776 * math.sqrt(2.5 / 5), rel=1e-3)
+    assert spread["x_low"] == pytest.approx(6 - spread["x_high"])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_fewer_than_four_seeds_have_no_interval(n):
+    values = [0.25, 0.5, 0.75][:n]
+    spread = describe("x", values)
+    assert spread["x_mean"] == pytest.approx(np.mean(values))
+    assert math.isnan(spread["x_low"]) and math.isnan(spread["x_high"])
+    assert math.isnan(spread["x_std"]) == (n == 1)
+    assert np.isnan(crossed_interval(np.random.default_rng(0).random((n, 20)))).all()
+
+
+def test_an_interval_of_an_accuracy_stays_between_0_and_1():
+    for values, end, bound in (([0.9, 1.0, 0.6, 1.0], "x_high", 1), ([0.1, 0.0, 0.4, 0.0], "x_low", 0)):
+        free, bounded = describe("x", values), describe("x", values, bounds=(0, 1))
+        assert abs(free[end] - 0.5) > 0.5
+        assert bounded == free | {end: bound}
+
+
+# Values of four seeds, in rows, and some images, in columns; and which interval is the wider one, that for new seeds
+# alone or that for new images too. The second has the larger variance, but also more degrees of freedom.
+TABLES = {
+    "images differ most": ([[1.0, 5.0, 3.0], [2.0, 7.0, 3.5], [0.5, 5.5, 2.5], [1.5, 6.0, 4.0]], "with images"),
+    "seeds differ most": ([[1, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0], [1, 0, 1, 1, 0, 1], [0, 0, 0, 1, 0, 1]], "seeds"),
+    "images do not differ": ([[1, 1, 1, 1, 0, 1], [0, 0, 0, 0, 1, 0], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]], "seeds"),
+}
+
+
+@pytest.mark.parametrize(("table", "wider"), TABLES.values(), ids=TABLES)
+def test_seeds_and_images_are_crossed_random_effects(table, wider):
+    values = np.array(table, dtype=float)
+    S, n = values.shape
+    mean, seeds, images = values.mean(), values.mean(1), values.mean(0)
+    ms_seeds = n * sum((seeds - mean) ** 2) / (S - 1)
+    ms_images = S * sum((images - mean) ** 2) / (n - 1)
+    ms_rest = sum((values[s, i] - seeds[s] - images[i] + mean) ** 2 for s in range(S) for i in range(n))
+    ms_rest /= (S - 1) * (n - 1)
+    total = ms_seeds + ms_images - ms_rest
+    degrees = total**2 / (ms_seeds**2 / (S - 1) + ms_images**2 / (n - 1) + ms_rest**2 / ((S - 1) * (n - 1)))
+    choices = {"seeds": (ms_seeds, S - 1)} | ({"with images": (total, degrees)} if ms_images > ms_rest else {})
+    halves = {name: student.ppf(0.975, df) * math.sqrt(square / (S * n)) for name, (square, df) in choices.items()}
+    assert halves[wider] == max(halves.values())
+    variance, df = choices[wider]
+    low, high, p = crossed_interval(values)
+    assert (low, high) == pytest.approx((mean - halves[wider], mean + halves[wider]))
+    assert p == pytest.approx(2 * student.sf(mean / math.sqrt(variance / (S * n)), df))
+
+
+def test_with_the_same_images_for_all_the_interval_over_seeds_and_images_is_that_over_seeds():
+    values = np.repeat(np.random.default_rng(0).normal(0.3, 1, (6, 1)), 50, axis=1)
+    low, high, p = crossed_interval(values)
+    over_seeds = describe("x", values.mean(1))
+    assert (low, high) == pytest.approx((over_seeds["x_low"], over_seeds["x_high"]))
+    assert p == pytest.approx(ttest_1samp(values[:, 0], 0).pvalue)
+
+
+def test_what_is_the_same_for_all_seeds_and_images_is_certain():
+    assert crossed_interval(np.zeros((4, 10))) == (0, 0, 1)
+    assert crossed_interval(np.ones((4, 10))) == (1, 1, 0)
+
+
+def test_what_is_not_a_number_has_no_interval():
+    assert np.isnan(crossed_interval(np.full((4, 10), math.nan))).all()
+
+
+def test_new_seeds_and_new_images_are_covered_in_95_of_100_cases():
+    random = np.random.default_rng(0)
+    covered = {"crossed": 0, "seeds": 0}
+    for _ in range(2000):
+        seeds, images = random.normal(0, 1, (5, 1)), random.normal(0, 8, 100)
+        values = 0.5 + seeds + images + random.normal(0, 8, (5, 100))
+        low, high, _ = crossed_interval(values)
+        covered["crossed"] += low < 0.5 < high
+        over_seeds = describe("x", values.mean(1))
+        covered["seeds"] += over_seeds["x_low"] < 0.5 < over_seeds["x_high"]
+    assert 0.94 < covered["crossed"] / 2000 < 0.985  # Satterthwaite's formula errs on the side of caution
+    assert covered["seeds"] / 2000 < 0.92  # which leaves out that other images would give another mean
+
+
+def test_holms_correction():
+    # 0.01 · 3, then 0.02 · 2, and 0.03 · 1, which may not be less than the one before
+    assert holm([0.03, math.nan, 0.01, 0.02]) == pytest.approx([0.04, math.nan, 0.03, 0.04], nan_ok=True)
+    assert holm([0.9, 0.8]) == pytest.approx([1, 1])
+    assert len(holm([])) == 0
+
+
+def test_holms_correction_keeps_the_error_over_all_contrasts():
+    p = np.random.default_rng(0).random((4000, 6))
+    assert np.mean([(holm(row) < 0.05).any() for row in p]) == pytest.approx(0.05, abs=0.012)
+
+
+def test_the_prediction_interval_contains_one_more_value_in_95_of_100_cases():
+    random = np.random.default_rng(0)
+    inside = 0
+    for values in random.normal(3, 2, (4000, 6)):
+        low, high = prediction_interval(values[:5])
+        inside += low <= values[5] <= high
+    assert inside / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard deviations of this count
+
+
+def test_the_prediction_interval_is_students_with_the_spread_of_the_new_value():
+    # Of 1 and 3 the deviation is √2, and t for one degree of freedom is 12.706: 12.706 · √2 · √(3/2)
+    half = 12.706 * math.sqrt(3)
+    assert prediction_interval([1.0, 3.0]) == pytest.approx((2 - half, 2 + half), rel=1e-4)
+    assert np.isnan(prediction_interval([1.0])).all()
+
+
+def test_a_group_is_the_best_that_is_left_and_what_is_not_significantly_behind_it():
+    means = [0.90, 0.97, 0.96, 0.95]
+    different = dict.fromkeys(combinations(range(4), 2), True)
+    assert groups(means, different) == [4, 1, 2, 3]
+    assert groups(means, different | {(1, 2): False, (2, 3): False}) == [3, 1, 1, 2]
+    assert groups(means, dict.fromkeys(different, False)) == [1, 1, 1, 1]

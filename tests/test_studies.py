@@ -1,0 +1,110 @@
+"""What the rules compute from config.yaml, without Snakemake: studies, variants, grids."""
+
+import yaml
+from checkouts import REPOSITORY
+from descent import sweep
+from descent.studies import initialize_options, options, studies, train_options
+from descent.variants import alike, figures, in_words, name_of, twin_settings, twins
+
+SGD = {"optimizer": "sgd", "lr": 0.01}
+VARIANTS = {
+    "torch_sgd": {"implementation": "torch"} | SGD,
+    "custom_sgd": {"implementation": "custom"} | SGD,
+    "faster": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
+    "again": {"implementation": "custom"} | SGD,
+}
+GRIDS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["sweep"]["optimizers"]
+CONFIG = {
+    "seeds": [7, 0],
+    "networks": {"a": [8, 8], "b": [6]},
+    "training": {"epochs": 20, "shuffle": False},
+    "evaluation": {"batch_size": 256},
+    "variants": VARIANTS,
+}
+SWEEP = {"network": "b", "validation": 100, "epochs": 5, "seeds": 3, "final": {"seeds": 2, "epochs": 9}}
+SWEEP["optimizers"] = {"sgd": {"optimizer": "sgd", "lr": [0.1, 1]}}
+
+
+def test_options_are_quoted_words_in_the_order_of_their_names():
+    assert options(seeds=[0, 1], drop_last=True, shuffle=False) == "--drop-last --seeds 0 1 --no-shuffle"
+    assert options(source=None, epochs=20) == "--epochs 20"
+    assert options(source="a b; $(x)") == "--source 'a b; $(x)'"
+    assert options(grids={"b": [1], "a": {"lr": 0.1}}) == """--grids '{"a": {"lr": 0.1}, "b": [1]}'"""
+
+
+def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs():
+    alone = studies(CONFIG)
+    assert {name: (study.hidden, study.seeds) for name, study in alone.items()} == {
+        "a": ([8, 8], [0, 7]),
+        "b": ([6], [0, 7]),
+    }
+    assert all(study.variants == VARIANTS for study in alone.values())
+    swept = studies(CONFIG | {"sweep": SWEEP})
+    trials, final = swept.pop("sweep/trials"), swept.pop("sweep/final")
+    assert swept == alone
+    assert (trials.hidden, trials.seeds, final.seeds) == ([6], [1000, 1001, 1002], [2000, 2001])
+    shared = {"shuffle": False, "evaluation_batch_size": 256, "validation": 100}
+    assert trials.training == shared | {"epochs": 5}
+    assert final.training == shared | {"epochs": 9, "test": True}
+    assert list(trials.variants) == ["sgd_lr=0.001", "sgd_lr=0.1", "sgd_lr=1"], "the default setting and the points"
+    assert studies(CONFIG | {"sweep": SWEEP | {"network": "renamed"}}) == alone
+
+
+def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_config():
+    adam = {"implementation": "custom", "optimizer": "adam", "lr": 1.0, "betas": [0.9, 0.99]}
+    expected = "--device cpu --epochs 20 --evaluation-batch-size 256"
+    expected += (
+        """ --hyperparameters '{"betas": [0.9, 0.99], "lr": 1}' --implementation custom --optimizer adam --no-shuffle"""
+    )
+    for variant in (adam, dict(reversed(adam.items()))):
+        assert train_options(studies(CONFIG | {"variants": {"x": variant}})["a"], "x", "cpu") == expected
+    assert initialize_options(studies(CONFIG)["a"]) == "--evaluation-batch-size 256 --hidden 8 8 --seeds 0 7"
+
+
+def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
+    assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
+    assert twin_settings(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
+    assert alike(VARIANTS) == [("custom_sgd", "again")]
+
+
+def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_variant():
+    assert figures(VARIANTS) == {
+        "curves": list(VARIANTS),
+        "custom_sgd+torch_sgd": ["custom_sgd", "torch_sgd"],
+        "again+torch_sgd": ["again", "torch_sgd"],
+    } | {f"{variant}/curves": [variant] for variant in VARIANTS}
+
+
+def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
+    setting = {"betas": [0.9, 0.99], "lr": 1e-5, "nesterov": True}
+    assert (
+        in_words(setting) == in_words(dict(reversed(setting.items()))) == "lr 1e-05, betas [0.9, 0.99], nesterov true"
+    )
+
+
+def test_the_default_grids_have_as_many_trials_each_and_the_default_setting_among_them():
+    assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {9}
+    assert all(sweep.default(grid) in sweep.points(grid) for grid in GRIDS.values())
+    assert name_of(sweep.points(GRIDS["momentum"])[4]) == "sgd_lr=0.01_momentum=0.9"
+
+
+def test_spaced_values_are_powers_of_ten_to_six_digits():
+    assert sweep.values({"log10": [-2, 0], "points": 5}) == [0.01, 0.0316228, 0.1, 0.316228, 1]
+    assert sweep.values({"log10": [-2, 0], "points": 1}) == [0.01]
+
+
+def test_a_grid_has_every_combination_row_by_row_of_learning_rates():
+    points = sweep.points({"momentum": [0, 0.9], "optimizer": "sgd", "lr": [0.1, 1]})
+    assert [(point["lr"], point["momentum"]) for point in points] == [(0.1, 0), (1, 0), (0.1, 0.9), (1, 0.9)]
+
+
+def test_a_point_has_one_name_whatever_the_order_of_the_grids_keys():
+    adam = {"optimizer": "adam", "lr": [0.1, 0.2], "betas": [0.9, 0.99], "eps": 1e-6}
+    names = ["adam_lr=0.1_betas=0.9-0.99_eps=1e-06", "adam_lr=0.2_betas=0.9-0.99_eps=1e-06"]
+    assert sweep.trials({"a": adam, "b": dict(reversed(adam.items()))}) == names
+    assert name_of(sweep.default(adam)) == "adam_lr=0.001_betas=0.9-0.99_eps=1e-06"
+    two = adam | {"betas": [[0.9, 0.99], [0.5, 0.9]]}
+    assert sweep.default(two)["betas"] == [0.9, 0.999]
+    assert sweep.swept(two) == ["lr", "betas"]
+    assert [sweep.edges(two, point) for point in sweep.points(two)[:2]] == [["lr"], ["lr"]], "the smallest, the largest"
+    assert sweep.edges({"optimizer": "sgd", "lr": [0.1, 1, 10]}, {"lr": 1}) == []
