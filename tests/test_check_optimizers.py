@@ -87,11 +87,10 @@ SCALED = "v.mul_(momentum).addcdiv_(g, root)"
 WRONG_SIGN = "the step has the wrong sign"
 NO_EFFECT = "the step has no effect on w (w -= … changes it, w = w − … does not)"
 NOTHING_KEPT = "nothing is kept from step to step (v.mul_(…) changes v, v = … does not)"
-ADAM_KEEPS_NOTHING = [("m.lerp_(", "m = m.lerp("), ("s.mul_(beta2).addcmul_(", "s = s.mul(beta2).addcmul(")]
 WITHOUT_EFFECT = (ADAM_STEP, "w = w - lr * m / root / (1 - beta1**t)")
 DECOUPLED = ("g = g.add(w, alpha=weight_decay)", "w.mul_(1 - lr * weight_decay)")
 
-# A mistake's name, the file that is changed, and how. The mistakes of adam are also adamw's, which calls it.
+# A mistake's name, the file that is changed, and how.
 MADE = [
     (WRONG_SIGN, "sgd", (SGD_STEP, "w.add_(g, alpha=lr)")),
     (WRONG_SIGN, "adagrad", ("value=-lr", "value=lr")),
@@ -106,7 +105,7 @@ MADE = [
         ("s.mul_(alpha).addcmul_(", "s = s.mul(alpha).addcmul("),
         (SCALED, "v = v.mul(momentum).addcdiv(g, root)"),
     ),
-    (NOTHING_KEPT, "adam", *ADAM_KEEPS_NOTHING),
+    (NOTHING_KEPT, "adam", ("m.lerp_(", "m = m.lerp("), ("s.mul_(beta2).addcmul_(", "s = s.mul(beta2).addcmul(")),
     ("(1 − μ) g in place of g, with v = 0 at first", "sgd", (".add_(g)", ".add_(g, alpha=1 - momentum)")),
     (
         "(1 − μ) g in place of g, with v = 0 at first",
@@ -147,20 +146,10 @@ MADE = [
     ("ε inside the root", "adam", (ROOT, "(s / (1 - beta2**t) + eps).sqrt()")),
     ("ε before the bias correction", "adam", (ROOT, "s.sqrt().add_(eps).div_((1 - beta2**t) ** 0.5)")),
 ]
-OF_ADAMW = [
-    (WRONG_SIGN, {"adam": edited("adam", ("value=-lr", "value=lr"))}),
-    (NO_EFFECT, {"adam": edited("adam", WITHOUT_EFFECT)}),
-    (NOTHING_KEPT, {"adam": edited("adam", *ADAM_KEEPS_NOTHING)}),
-    (
-        "nothing has an effect on w",
-        {
-            "adam": edited("adam", WITHOUT_EFFECT),
-            "adamw": edited("adamw", ("w.mul_(1 - lr * weight_decay)", "w = w * (1 - lr * weight_decay)")),
-        },
-    ),
-]
 CHANGED = [(mistake, name, {name: edited(name, *changes)}) for mistake, name, *changes in MADE]
-CHANGED += [(mistake, "adamw", texts) for mistake, texts in OF_ADAMW]
+NO_STEP = {"adam": edited("adam", WITHOUT_EFFECT)}
+NO_DECAY = {"adamw": edited("adamw", ("w.mul_(1 - lr * weight_decay)", "w = w * (1 - lr * weight_decay)"))}
+CHANGED += [(NO_EFFECT, "adamw", NO_STEP), ("nothing has an effect on w", "adamw", NO_STEP | NO_DECAY)]
 NOT_CLEARED = "the gradients are added up, not cleared"
 
 

@@ -278,7 +278,7 @@ def verdict(text: bytes) -> str | None:
 
 
 @given(mutated_configs())
-@settings(max_examples=600, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_config_is_an_experiment_or_one_readable_error(text):
     error = verdict(text)
     if error is None:
@@ -293,7 +293,7 @@ def test_any_config_is_an_experiment_or_one_readable_error(text):
 
 
 @given(mutated_configs())
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
 def test_snakemake_says_the_same_of_any_config_before_any_job(twins, text):
     before = set(twins.path.rglob("*"))
     (twins.path / "config.yaml").write_bytes(text)

@@ -3,15 +3,18 @@
 import shutil
 import zipfile
 
+import pytest
 from checkouts import Checkout
 
 
+@pytest.mark.slow
 def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path):
     path = tmp_path / "a é '\"$(touch x) {c}"
     Checkout(small_checkout.path.rename(path)).snakemake("results/exercise/torch_sgd/training.csv")
     assert (path / "results/exercise/torch_sgd/training.csv").exists()
 
 
+@pytest.mark.slow
 def test_the_datas_folder_may_hold_any_character(small_checkout, small_mnist, tmp_path):
     folder = tmp_path / "a:b é '\"$(touch x) {c}"
     shutil.copytree(small_mnist[0], folder)

@@ -77,6 +77,7 @@ def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twin
     assert checkout.stale() == set()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstarted):
     for rule in ("initialize", "train"):
         run = unstarted.start()
@@ -142,11 +143,12 @@ def fill(disk, leave):
             "resources/mnist.safetensors cannot be written: No space",
             marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             "results",
             "results/exercise/custom_sgd",
             16 << 10,
             r"custom_sgd/\S+ cannot be written: No space left on device",
+            marks=pytest.mark.slow,
         ),
         ("results", "results/report.html", 64 << 10, "results/report.html cannot be written: No space left on device"),
     ],
@@ -172,6 +174,7 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, f
     assert csv_bytes(copy) == csv_bytes(finished_twins)
 
 
+@pytest.mark.slow
 def test_a_read_only_results_folder_is_told(finished_twins, tmp_path, small_disk):
     copy = Checkout(tmp_path / "copy")
     mounted = small_disk(copy.path / "results")

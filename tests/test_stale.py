@@ -182,19 +182,35 @@ ROWS = {
     "touch MNIST": (lambda checkout: (checkout.path / "resources/mnist.safetensors").touch(), set()),
     "change one byte of MNIST": (flip("resources/mnist.safetensors"), AFTER_INITIALIZE),
 }
-TO_THE_END = ["smoothing", "add a variant", "delete what the check found", "the statistics"]
-TO_THE_END += [pytest.param(row, marks=pytest.mark.slow) for row in ("remove a variant", "add a seed", "add a network")]
-TO_THE_END += [pytest.param("the folder of the data", marks=pytest.mark.slow)]
+# What most people do is in `make test`; the rest is slow.
+OFTEN = [
+    "no edit",
+    "touch every tracked file",
+    "one variant's lr",
+    "add a variant",
+    "add a seed",
+    "smoothing",
+    "the loop",
+]
+OFTEN += ["the rule of an optimizer that no variant has", "delete a figure", "touch MNIST", "the page's template"]
+OFTEN += ["the rule, with an older time, as `cp -p`, `mv`, `rsync -a` and `tar x` leave it"]
+TO_THE_END = ["delete what the check found", "the statistics", "add a variant", "remove a variant", "add a seed"]
+TO_THE_END += ["add a network", "the folder of the data"]
 
 
-@pytest.mark.parametrize("row", ROWS)
+def unless(often, rows):
+    """The rows as parameters; slow unless they are named."""
+    return [pytest.param(row, marks=[] if row in often else pytest.mark.slow) for row in rows]
+
+
+@pytest.mark.parametrize("row", unless(OFTEN, ROWS))
 def test_an_edit_makes_exactly_its_jobs_stale(row, twins):
     edit, expected = ROWS[row]
     edit(twins)
     assert twins.stale() == expected
 
 
-@pytest.mark.parametrize("row", TO_THE_END)
+@pytest.mark.parametrize("row", unless(["smoothing"], ["smoothing", *TO_THE_END]))
 def test_a_run_after_an_edit_runs_what_was_stale_and_leaves_nothing_stale(row, twins):
     edit, expected = ROWS[row]
     edit(twins)

@@ -97,13 +97,17 @@ ROWS = {
 }
 
 
-@pytest.mark.parametrize("row", ROWS)
+FEW = ["no edit", "a new point", "targets"]
+
+
+@pytest.mark.parametrize("row", [row if row in FEW else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
 def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, swept_checkout):
     edit, expected = ROWS[row]
     swept_checkout.edit_config(edit)
     assert stale(swept_checkout) == expected
 
 
+@pytest.mark.slow
 def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(swept_checkout):
     swept_checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
     choices = json.loads((swept_checkout.path / "results/sweep/choices.json").read_text())
@@ -134,6 +138,7 @@ def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_che
     assert stale(swept_checkout) == set()
 
 
+@pytest.mark.slow
 def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_checkout):
     swept_checkout.edit_config(lambda config: config["sweep"]["optimizers"]["sgd"].update(lr=[1000], momentum=[0, 0.9]))
     swept_checkout.edit_config(lambda config: config["sweep"]["final"].update(seeds=3))

@@ -32,6 +32,7 @@ def test_an_error_shows_the_steps_message(twins):
     assert len(run.stderr.splitlines()) < 40
 
 
+@pytest.mark.slow
 def test_a_failing_steps_own_words_come_before_snakemakes(twins):
     twins.edit_config(lambda config: config["training"].update(batch_size=5000))
     run = run_in_shell(twins, "snakemake 2>&1")
@@ -54,6 +55,7 @@ def run_in_shell(checkout, command, **environment):
     )
 
 
+@pytest.mark.slow
 def test_any_locale_will_do(retrain):
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = run_in_shell(retrain, "snakemake", **ascii_only)

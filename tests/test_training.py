@@ -18,7 +18,6 @@ from descent.training import Metrics, divergence, minibatches, train
 from torch import nn
 
 SEEDS, HIDDEN = [3, 5, 8], [6, 5]
-MOMENTUM = {"optimizer": "sgd", "lr": 0.1, "momentum": 0.9}
 
 
 @pytest.fixture
@@ -71,7 +70,9 @@ def run_as_in_tutorials(split, seed, recipe, **options) -> tuple[nn.Sequential, 
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("implementation", ["custom", "torch"])
 @pytest.mark.parametrize("recipe", RECIPES, ids=str)
-def test_each_seed_trains_as_a_torch_module_does_alone(recipe, implementation, shuffle, split):
+def test_each_seed_trains_as_a_torch_module_does_alone_with_the_metrics_before_each_step(
+    recipe, implementation, shuffle, split
+):
     trained, metrics = run(split, SEEDS, recipe, implementation, shuffle=shuffle, epochs=3)
     for i, seed in enumerate(SEEDS):
         network, expected = run_as_in_tutorials(split, seed, recipe, shuffle=shuffle, epochs=3)
@@ -80,13 +81,6 @@ def test_each_seed_trains_as_a_torch_module_does_alone(recipe, implementation, s
         for ours, theirs in zip(trained.values(), network.parameters()):
             torch.testing.assert_close(ours[i], theirs, rtol=0, atol=1e-10)
     assert (trained["W1"] - start(SEEDS)["W1"]).abs().max() > 1e-3, "nothing was trained"
-
-
-def test_a_minibatchs_loss_and_accuracy_are_those_before_its_step(split):
-    _, (metrics, _) = run(split, SEEDS, MOMENTUM)
-    loss, accuracy = evaluate(start(SEEDS), Split(*(its[:16] for its in split)), 16)
-    torch.testing.assert_close(metrics.loss[0], loss)
-    torch.testing.assert_close(metrics.accuracy[0], accuracy)
 
 
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
@@ -100,16 +94,6 @@ def test_what_an_epoch_yields_is_there_before_the_next_begins(shuffle, split):
         assert all(torch.equal(parameters[name], expected[name]) for name in expected)
         assert torch.equal(metrics.loss, measured[-1].loss)
     assert next(epochs, None) is None
-
-
-def test_gradients_from_before_the_training_do_not_count(split):
-    parameters = start(SEEDS)
-    for p in parameters.values():
-        p.grad = torch.full_like(p, 100.0)
-    optimizer = make_optimizer("custom", "sgd", parameters.values(), lr=0.1, momentum=0.9)
-    list(train(parameters, optimizer, split, epochs_of(split, SEEDS)))
-    expected, _ = run(split, SEEDS, MOMENTUM)
-    assert all(torch.equal(parameters[name], expected[name]) for name in expected)
 
 
 @pytest.mark.parametrize(
