@@ -342,12 +342,6 @@ def test_a_mapping_of_the_command_line_is_refused_with_the_way_that_works(small_
     small_checkout.snakemake("--dry-run", "--configfile", "mine.yaml")
 
 
-def test_variants_that_are_the_same_in_everything_are_warned_of(small_checkout):
-    small_checkout.edit_config(lambda config: config["variants"].update(mine=config["variants"]["torch_sgd"]))
-    run = small_checkout.snakemake("--dry-run")
-    assert "config.yaml: the variants torch_sgd and mine have the same settings" in run.stderr
-
-
 def test_a_folder_that_is_not_there_is_reported_before_any_job(small_checkout):
     small_checkout.edit_config(lambda config: config["data"].update(source="/no/such/folder"))
     run = small_checkout.snakemake(check=False)

@@ -4,7 +4,7 @@ import yaml
 from checkouts import REPOSITORY
 from descent import sweep
 from descent.studies import initialize_options, options, studies, train_options
-from descent.variants import alike, figures, in_words, name_of, twin_settings, twins
+from descent.variants import figures, in_words, name_of, own_rule, twin_settings, twins
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -64,7 +64,7 @@ def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
     assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
     assert twin_settings(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
-    assert alike(VARIANTS) == [("custom_sgd", "again")]
+    assert [own_rule(VARIANTS[name]) for name in ("custom_sgd", "torch_sgd")] == [("sgd",), ()]
 
 
 def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_variant():

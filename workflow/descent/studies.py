@@ -38,6 +38,16 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
     return found
 
 
+def check_sweep(config: Mapping[str, Any]) -> None:
+    """Raise ValueError, with one readable line, if the sweep does not fit the rest of the experiment."""
+    network, networks = config["sweep"]["network"], config["networks"]
+    if network not in networks:
+        raise ValueError(f"sweep.network: {network!r} is not one of {', '.join(networks)}")
+    for stage in ("trials", "final"):
+        if shared := set(studies(config)[f"sweep/{stage}"].seeds) & set(config["seeds"]):
+            raise ValueError(f"seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
+
+
 def numbered(first: int, count: int) -> list[int]:
     return list(range(first, first + count))
 

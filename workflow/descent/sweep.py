@@ -65,6 +65,11 @@ def settings(grids: Mapping[str, Grid]) -> dict[str, Setting]:
     return {name_of(its): its for grid in grids.values() for its in [default(grid), *points(grid)]}
 
 
+def final(grids: Mapping[str, Grid], choices: Mapping[str, str]) -> list[str]:
+    """The names of the final runs: the chosen trials and the default settings."""
+    return sorted({*choices.values(), *(name_of(default(grid)) for grid in grids.values())})
+
+
 def edges(grid: Grid, chosen: Setting) -> list[str]:
     """The hyperparameters of a chosen setting that have the smallest or the largest value of the grid."""
     its = {name: axes(grid)[name] for name in swept(grid) if name != "betas"}

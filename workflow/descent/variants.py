@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from itertools import combinations
 from typing import Any
 
 Variant = Mapping[str, Any]
@@ -55,9 +54,9 @@ def twin_settings(variants: Mapping[str, Variant]) -> dict[str, list[dict[str, A
     return settings
 
 
-def alike(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:
-    """The pairs of variants with the same settings."""
-    return [pair for pair in combinations(variants, 2) if variants[pair[0]] == variants[pair[1]]]
+def own_rule(variant: Variant) -> tuple[str, ...]:
+    """The rule from scratch that a variant's training uses: none if it is PyTorch's."""
+    return (variant["optimizer"],) if variant["implementation"] == "custom" else ()
 
 
 def figures(variants: Mapping[str, Variant]) -> dict[str, list[str]]:

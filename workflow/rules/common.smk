@@ -1,15 +1,16 @@
 # Shared by the rules: what config.yaml asks for, and how a step is called.
 
 import atexit
+import json
 import time
 from functools import cache
 from importlib.metadata import version
 
-from descent import bar, studies, terminal
-from descent.devices import choose
+from descent import bar, studies, sweep, terminal
+from descent.devices import choose, environment
 from descent.optimizers import names
 from descent.sources import digest, sources
-from descent.variants import alike, figures, twin_settings, twins
+from descent.variants import figures, own_rule, twin_settings, twins
 
 BEGAN = time.time()
 STUDIES = studies.studies(config)
@@ -17,18 +18,7 @@ NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
 TWINS, FIGURES = twins(config["variants"]), figures(config["variants"])
 DEVICE = choose(config["device"])
 
-for one, other in alike(config["variants"]):
-    print(f"config.yaml: the variants {one} and {other} have the same settings", file=sys.stderr)
-
-# Steps run in Snakemake's Python. glibc would give the memory of each large array back and ask for it again, which took
-# 5 % of a training's time.
-os.environ |= {
-    "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", os.defpath)]),
-    "PYTHONPATH": os.pathsep.join([str(WORKFLOW), *filter(None, [os.getenv("PYTHONPATH")])]),
-    "PYTHONUTF8": "1",
-    "MALLOC_MMAP_THRESHOLD_": str(2**30),
-    "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1),
-}
+os.environ |= environment()
 
 
 wildcard_constraints:
@@ -58,3 +48,16 @@ def code(name, *files, optimizers=()):
 def options(**values):
     """The options of a step, as a function: Snakemake would take the braces of JSON for wildcards."""
     return lambda wildcards: studies.options(**values)
+
+
+def sweep_results(wildcards):
+    """The files of `snakemake sweep`. A mistake in its config stops only the sweep, with one line."""
+    with one_line_for_a_mistake("config.yaml"):
+        studies.check_sweep(config)
+    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
+
+
+def final_runs(wildcards):
+    """The files of the sweep's final runs, with the chosen and the default settings."""
+    choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
+    return expand(rules.train.output, study="sweep/final", variant=sweep.final(config["sweep"]["optimizers"], choices))

@@ -1,28 +1,6 @@
 # `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and their page.
 
-import json
-
-from descent import sweep as grid
-from descent.variants import name_of
-
 SWEEP, GRIDS = config["sweep"], config["sweep"]["optimizers"]
-
-
-def sweep_results(wildcards):
-    """The files of `snakemake sweep`. A mistake in its config stops only the sweep, with one line."""
-    if SWEEP["network"] not in NETWORKS:
-        sys.exit(f"config.yaml: sweep.network: {SWEEP['network']!r} is not one of {', '.join(NETWORKS)}")
-    for stage in ("trials", "final"):
-        if shared := set(STUDIES[f"sweep/{stage}"].seeds) & set(config["seeds"]):
-            sys.exit(f"config.yaml: seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
-    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
-
-
-def final_runs(wildcards):
-    """The files of the sweep's final runs, with the chosen and the default settings."""
-    choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
-    defaults = [name_of(grid.default(its)) for its in GRIDS.values()]
-    return expand(rules.train.output, study="sweep/final", variant=sorted({*choices.values(), *defaults}))
 
 
 localrules:
@@ -41,7 +19,7 @@ rule sweep:
 # A checkpoint, so that the final runs of an unchanged choice stay.
 checkpoint choose:
     input:
-        expand(rules.train.output, study="sweep/trials", variant=grid.trials(GRIDS)),
+        expand(rules.train.output, study="sweep/trials", variant=sweep.trials(GRIDS)),
     output:
         trials="results/sweep/trials.csv",
         choices="results/sweep/choices.json",

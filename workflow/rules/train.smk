@@ -1,13 +1,3 @@
-# Of a study, all seeds start together; of a variant, all seeds train together.
-
-
-def train_code(wildcards):
-    """A checksum of what a variant's training runs: a torch variant does not use the rule from scratch."""
-    variant = STUDIES[wildcards.study].variants[wildcards.variant]
-    custom = variant["implementation"] == "custom"
-    return code("train", optimizers=(variant["optimizer"],) if custom else ())
-
-
 rule initialize:
     input:
         mnist=rules.download_mnist.output,
@@ -39,7 +29,7 @@ rule train:
     resources:
         gpu=int(DEVICE == "cuda"),
     params:
-        code=train_code,
+        code=lambda wildcards: code("train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])),
         torch=version("torch"),
         options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
     shell:
