@@ -44,7 +44,7 @@ def test_the_default_config_is_the_labs():
     [
         ("epochs", 3, r"top level: unknown key 'epochs'; the keys here are seeds, networks"),
         ("training.epoch", 3, r"training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
-        ("training.epochs", "many", r"training\.epochs: 'many' is not of type integer"),
+        ("training.epochs", "seven", r"training\.epochs: 'seven' is not of type integer$"),
         ("training.epochs", 20.0, r"training\.epochs: 20\.0 is not of type integer"),
         ("training.epochs", True, r"training\.epochs: True is not of type integer"),
         ("training.epochs", 0, r"training\.epochs: 0 is less than 1"),
@@ -56,6 +56,7 @@ def test_the_default_config_is_the_labs():
             "1e-2",
             r"variants\.torch_sgd\.lr: '1e-2' is not of type number \(an exponent needs a point: 1",
         ),
+        ("variants.torch_sgd.lr", "high", r"variants\.torch_sgd\.lr: 'high' is not of type number$"),
         ("variants.torch_sgd.lr", float("nan"), r"variants\.torch_sgd\.lr: nan is not of type number"),
         ("variants.torch_sgd.lr", float("inf"), r"variants\.torch_sgd\.lr: inf is not of type number"),
         ("variants.torch_sgd.momentum", 1.0, r"variants\.torch_sgd\.momentum: 1\.0 is not less than 1"),
@@ -163,6 +164,8 @@ def test_two_variants_with_one_name_are_refused():
         ),
         ("optimizers.sgd.lr", -1, "sweep.optimizers.sgd.lr: -1 is not greater than 0"),
         ("optimizers.sgd.lr", "1e-3", "sweep.optimizers.sgd.lr: '1e-3' is not a value, a list of values, or {log10: ["),
+        ("optimizers.sgd.lr", [0.1, 0.1], "sweep.optimizers.sgd.lr: [0.1, 0.1] has a duplicate entry"),
+        ("optimizers.adam.betas", {"log10": [-1, 0], "points": 2}, "sweep.optimizers.adam.betas: {'log10': [-1, 0]"),
         ("optimizers.sgd.lr", {"log10": [-3, 0]}, "sweep.optimizers.sgd.lr: the key 'points' is missing"),
         ("optimizers.sgd.momentum", {"log10": [-1, 0], "points": 2}, "sweep.optimizers.sgd.momentum: 1.0 is not less"),
         (

@@ -155,6 +155,52 @@ def test_tables_give_per_cent_and_say_when_a_difference_is_not_shown():
     ]
 
 
+def test_the_networks_and_their_training_are_described():
+    record = {"training_images": 60000, "epochs": 1, "batch_size": 128, "seeds": 5, "evaluation_images": 10000}
+    assert sentences.trained({"wide": [100, 100], "small": [50]}, record) == (
+        "Networks: wide with 100-100 hidden units and small with 50 hidden units. Each was trained on 60000 training "
+        "images, for 1 epoch in minibatches of 128 and with 5 seeds, and tested on 10000 images."
+    )
+    untrained = {"test_accuracy_mean": 0.1, "test_accuracy_std": 0.02, "test_loss_mean": 2.31, "test_loss_std": 0.004}
+    does = "has a test accuracy of 10.00 ± 2.00 % and a test loss of 2.3100 ± 0.0040 nats"
+    for networks, said in (("a", f"a {does}"), ("abc", f"a {does}, b {does} and c {does}")):
+        table = pd.DataFrame([{"network": network} | untrained for network in networks])
+        assert sentences.initial(table) == f"Before training, {said}."
+
+
+def test_a_difference_names_what_varies():
+    across = DIFFERENCE | {"other_network": "large", "other": "fast"}
+    shown = tables.differences(pd.DataFrame([DIFFERENCE, across]))
+    assert shown["difference"].tolist() == ["small: fast − slow", "fast: small − large"]
+
+
+def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training():
+    figure = {"network": "small", "variant": "a", "epoch": 19, "split": "test", "metric": "accuracy"}
+    figure |= {"published": 0.912, "mean": 0.91, "std": 0.004, "low": 0.9, "high": 0.92}
+    mean_loss = {"split": "train_cumulative", "metric": "loss", "published": 0.36, "mean": 0.35, "std": math.nan}
+    rows = [
+        figure | {"variant": "initial", "epoch": math.nan},
+        figure | {"epoch": 18},
+        figure,
+        figure | mean_loss | {"low": math.nan, "high": math.nan},
+    ]
+    assert tables.published(pd.DataFrame(rows)).to_numpy().tolist() == [
+        ["small", "initial", "test accuracy, %", "91.20", "91.00 ± 0.40", "90.00 to 92.00"],
+        ["small", "a", "test accuracy, %", "91.20", "91.00 ± 0.40", "90.00 to 92.00"],
+        ["small", "a", "mean training loss, nats", "0.3600", "0.3500", ""],
+    ]
+
+
+def test_a_run_is_shown_with_what_it_was_trained_with():
+    record = {"implementation": "custom", "optimizer": "sgd", "hyperparameters": {"momentum": 0.9, "lr": 0.1}}
+    record |= {"epochs": 20, "batch_size": 128, "shuffle": True, "device": "cpu", "torch": "2.11.0", "python": "3.12.1"}
+    shown = tables.runs({("small", "a"): record, ("small", "b"): record | {"shuffle": False}})
+    assert list(shown.loc[0]) == [
+        *("small", "a", "custom sgd, lr 0.1, momentum 0.9", 20, "128, shuffled", "cpu", "2.11.0", "3.12.1"),
+    ]
+    assert shown.loc[1, "minibatch"] == "128"
+
+
 @pytest.fixture(scope="module")
 def page(finished) -> Page:
     return Page((finished.path / "results/report.html").read_text(encoding="utf-8"))
@@ -176,6 +222,18 @@ def interval(row, figure, scale, digits, kind="") -> str:
 
 
 def test_every_number_of_the_pages_tables_is_that_of_the_file_that_the_caption_names(page, finished):
+    loss = "test loss, nats"
+    assert list(page.tables["summary.csv"][0]) == [
+        "network",
+        "variant",
+        "seeds",
+        "test accuracy, %",
+        "95 % interval",
+        loss,
+    ]
+    assert list(page.tables["differences.csv"][0]) == [
+        *("difference", "test accuracy, points", "95 % interval", "p, corrected", "real?", loss)
+    ]
     for shown, row in zip(page.tables["summary.csv"], rows_of(finished, "summary.csv"), strict=True):
         assert list(shown.values()) == [
             *(row[name] for name in ("network", "variant", "seeds")),
@@ -204,7 +262,13 @@ def test_every_number_of_the_pages_tables_is_that_of_the_file_that_the_caption_n
     for shown in page.tables["optimizers.csv"]:
         its = [row["verdict"] for row in checked if row["optimizer"] == shown["rule"]]
         assert (int(shown["settings"]), int(shown["right"])) == (len(its), its.count("equal"))
-    assert len(page.tables["NETWORK/VARIANT/run.json"]) == 8
+    trained = {(row["network"], row["variant"], row["trained with"]) for row in page.tables["NETWORK/VARIANT/run.json"]}
+    setting = {"sgd": "sgd, lr 0.01", "momentum": "sgd, lr 0.01, momentum 0.9"}
+    assert trained == {
+        (network, f"{implementation}_{name}", f"{implementation} {words}")
+        for network in ("exercise", "notebook") for implementation in ("custom", "torch")
+        for name, words in setting.items()
+    }  # fmt: skip
 
 
 def test_page_summary_and_terminal_say_the_same(page, finished):

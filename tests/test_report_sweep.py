@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from descent import sentences
+from descent import sentences, tables
 from pages import Page
 from test_report import interval, rows_of, spread
 
@@ -40,6 +40,32 @@ def test_the_answer_says_who_is_best_and_how_sure_that_is(ranking, lines):
     assert sentences.ranking(ranking) == lines
 
 
+def test_optimizers_that_lost_every_trial_are_in_the_ranking_without_numbers_and_lost_runs_are_counted():
+    best = {"optimizer": "a", "group": 1, "test_accuracy_mean": 0.9, "test_accuracy_std": 0.01}
+    best |= {"test_accuracy_low": 0.89, "test_accuracy_high": 0.91, "behind_low": math.nan, "behind_high": math.nan}
+    best |= {"runs": 4, "diverged_runs": 1, "trials": 9, "setting": "lr 0.1", "default_setting": "lr 0.001"}
+    best |= {"default_test_accuracy_mean": 0.8, "default_test_accuracy_std": 0.02}
+    best |= {"default_runs": 4, "default_diverged_runs": 0}
+    second = best | {"optimizer": "b", "group": 2, "behind_low": 0.01, "behind_high": 0.025, "diverged_runs": 0}
+    lost = best | {"optimizer": "c", "group": math.nan, "setting": "", "default_diverged_runs": 4}
+    end = [9, "lr 0.1", "lr 0.001", "80.00 ± 2.00"]
+    assert tables.ranking(pd.DataFrame([best, second, lost])).to_numpy().tolist() == [
+        ["1", "a", "90.00 ± 1.00 (1 of 4 runs diverged)", "89.00 to 91.00", "", *end],
+        ["2", "b", "90.00 ± 1.00", "89.00 to 91.00", "1.00 to 2.50", *end],
+        ["", "c", "", "", "", 9, "every trial lost a seed", "lr 0.001", "80.00 ± 2.00 (4 of 4 runs diverged)"],
+    ]
+
+
+def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config():
+    config = {"network": "small", "validation": 5000, "seeds": 3, "epochs": 5, "final": {"seeds": 1, "epochs": 20}}
+    said = sentences.sweep(config)
+    assert said.startswith(
+        "The network is small. Each optimizer was tuned on the last 5000 training images, with which"
+    )
+    assert "each trial is the mean of 3 seeds after 5 epochs." in said
+    assert "with 1 new seed for 20 epochs, and tested once." in said
+
+
 def test_the_page_and_the_markdown_show_the_same_answer_and_every_number_is_that_of_its_file(swept):
     page = Page((swept.path / "results/sweep.html").read_text(encoding="utf-8"))
     answer = (swept.path / "results/sweep/ranking.md").read_text(encoding="utf-8").split("\n\n")[0]
@@ -57,5 +83,8 @@ def test_the_page_and_the_markdown_show_the_same_answer_and_every_number_is_that
         accuracy = shown["validation accuracy, %"]
         lost = f"lost: {row['diverged_seeds']} diverged, {row['guessing_seeds']} guess"
         assert accuracy == (lost if row["lost_seeds"] != "0" else spread(row, "validation_accuracy", 100, 2))
+        assert shown["validation loss, nats"] == (
+            "" if row["lost_seeds"] != "0" else spread(row, "validation_loss", 1, 4)
+        )
         assert shown["chosen"] == ("yes" if row["chosen"] == "True" else "")
     assert (swept.path / "results/sweep/sensitivity.png").exists()

@@ -63,6 +63,7 @@ def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_
 
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
     assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
+    assert twins({name: {"implementation": "torch"} | SGD for name in "ab"}) == []
     assert twin_settings(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
     assert [own_rule(VARIANTS[name]) for name in ("custom_sgd", "torch_sgd")] == [("sgd",), ()]
 
@@ -107,4 +108,4 @@ def test_a_point_has_one_name_whatever_the_order_of_the_grids_keys():
     assert sweep.default(two)["betas"] == [0.9, 0.999]
     assert sweep.swept(two) == ["lr", "betas"]
     assert [sweep.edges(two, point) for point in sweep.points(two)[:2]] == [["lr"], ["lr"]], "the smallest, the largest"
-    assert sweep.edges({"optimizer": "sgd", "lr": [0.1, 1, 10]}, {"lr": 1}) == []
+    assert [sweep.edges({"optimizer": "sgd", "lr": [1, 0.1, 10]}, {"lr": lr}) for lr in (1, 0.1)] == [[], ["lr"]]
