@@ -198,6 +198,10 @@ BROKEN = {
     "\ndef mine(w, g, *, lr)\n    pass": "mine.py, line 2: expected ':'",
     "def mine(w, g, *, lr):\nw -= g": "mine.py, line 2: expected an indented block after function definition on line 1",
     "\n\n1 / 0": "mine.py, line 3: ZeroDivisionError: division by zero",
+    "raise RuntimeError('a\\nb')": "mine.py, line 1: RuntimeError: a",
+    "import torch\n\n@torch.no_grad()\ndef mine(w, g): pass": "mine.py, line 3: mine has no hyperparameter lr; "
+    "hyperparameters have a default, or stand behind a *",
+    "def mine(w, g, m, t, *, lr): pass": "mine.py, line 1: mine must take t third, as in mine(w, g, t, m, *, lr)",
     "import missing": "mine.py, line 1: ModuleNotFoundError: No module named 'missing'",
     "from descent.optimizers import helper": "mine.py, line 1: ImportError: cannot import name 'helper' from "
     "'descent.optimizers' (PACKAGE)",
@@ -218,6 +222,11 @@ def test_a_file_that_is_no_rule_is_named_in_one_line(text, message, folder):
     pattern = re.escape(f"optimizers/{message}").replace("PACKAGE", ".*")
     with pytest.raises(ValueError, match=f"^{pattern}$"):
         find("mine")
+
+
+def test_a_name_without_a_file_is_refused_with_those_that_have_one():
+    with pytest.raises(ValueError, match=r"^'nope' is not one of adagrad, adam, adamw, rmsprop, sgd$"):
+        find("nope")
 
 
 def test_the_place_of_a_mistake_is_in_the_file_that_has_it(folder):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from descent.runs import Run
+from descent.runs import TEXT, Run, read_table
 from descent.steps.summarize import (
     DIFFERENCES,
     Final,
@@ -121,3 +121,21 @@ def test_a_target_is_reached_after_as_many_epochs_as_the_median_seed_needs(tmp_p
     assert found[0] == {"target": 0.9, "epochs": 2, "reached": 3, "runs": 3}
     assert found[1] == {"target": 0.95, "epochs": 3, "reached": 2, "runs": 3}
     assert math.isnan(found[2]["epochs"]) and found[2]["reached"] == 0
+
+
+def test_names_are_read_as_they_are_written_and_numbers_as_numbers(tmp_path):
+    header = ",".join(["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting"])
+    header += ",trial,default_setting,edge,verdict,rule,mistake,left_out,seeds,p"
+    (tmp_path / "table.csv").write_text(f"{header}\n{'007,' * 15}4,\n{'nan,' * 14},5,0.5\n")
+    table = read_table(tmp_path / "table.csv")
+    assert (table.loc[0, TEXT] == "007").all() and table.loc[1, TEXT].tolist() == ["nan"] * 14 + [""]
+    assert table["seeds"].tolist() == [4, 5]
+    assert math.isnan(table["p"][0]) and table["p"][1] == 0.5
+
+
+def test_a_network_is_right_about_an_image_if_it_predicts_its_label(tmp_path):
+    its = Run(tmp_path)
+    its.predictions = {"classes": np.array([[3, 1, 4], [3, 5, 5]]), "labels": np.array([3, 1, 5])}
+    its.record = {"diverged": {"12": 30}}
+    assert its.correct.tolist() == [[1, 1, 0], [1, 0, 1]]
+    assert its.diverged == {12: 30}

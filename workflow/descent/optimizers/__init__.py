@@ -43,13 +43,15 @@ def names() -> list[str]:
 @cache
 def find(name: str) -> Rule:
     """Import the rule ``name``; raise ValueError, with one line that names file and place, if it does not fit."""
+    if name not in names():
+        raise ValueError(f"{name!r} is not one of {', '.join(names())}")
     try:
         update = getattr(importlib.import_module(f"descent.optimizers.{name}"), name, None)
     except SyntaxError as error:
         raise ValueError(f"{place(error.filename or name, error.lineno)}: {error.msg}") from error
     except Exception as error:  # whatever a file may do while it is imported
-        frame = where(error)
-        raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {error}") from error
+        frame, message = where(error), next(iter(str(error).splitlines()), "")
+        raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
     if not inspect.isfunction(update):
         raise ValueError(f"{place(name)}: it has no function {name}, as its name promises")
     return read(name, update)
@@ -57,13 +59,15 @@ def find(name: str) -> Rule:
 
 def read(name: str, update: Callable[..., None]) -> Rule:
     """Read a rule's signature; raise ValueError as ``find`` does."""
-    line = place(name, update.__code__.co_firstlineno)
+    line = place(name, inspect.unwrap(update).__code__.co_firstlineno)
     parameters = list(inspect.signature(update).parameters.values())
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
         raise ValueError(f"{line}: {name} has a parameter with a star: name each one")
     tensors = [p.name for p in parameters if p.kind != p.KEYWORD_ONLY and p.default is p.empty]
     if len(tensors) < 2:
         raise ValueError(f"{line}: {name} must take a parameter and its gradient first, as in {name}(w, g, *, lr)")
+    if "t" in tensors[3:]:
+        raise ValueError(f"{line}: {name} must take t third, as in {name}(w, g, t, m, *, lr)")
     given = {p.name: None if p.default is p.empty else p.default for p in parameters if p.name not in tensors}
     if "lr" not in given:
         raise ValueError(

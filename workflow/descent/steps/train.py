@@ -92,9 +92,12 @@ def main() -> None:
     seeds = parameters.pop("seeds").tolist()
     parameters = {name: its.to(device, dtype, copy=True).requires_grad_() for name, its in parameters.items()}
     training_split, evaluation_split, classified_split = load_splits(arguments, device)
-    optimizer = make_optimizer(
-        arguments.implementation, arguments.optimizer, parameters.values(), **arguments.hyperparameters
-    )
+    try:
+        optimizer = make_optimizer(
+            arguments.implementation, arguments.optimizer, parameters.values(), **arguments.hyperparameters
+        )
+    except ValueError as error:  # an optimizer that does not exist, or a value that it refuses
+        raise SystemExit(str(error)) from error
     epochs = minibatches(
         training_split,
         seeds=seeds,
