@@ -161,10 +161,8 @@ def trained(networks: Mapping[str, list[int]], record: Row) -> str:
 def ranking(table: pd.DataFrame) -> list[str]:
     """A sweep's answer, from ranking.csv."""
     ranked, unranked = table.dropna(subset="group"), table[table["group"].isna()]
-    first, *tied = ranked.loc[ranked["group"] == 1, "optimizer"].tolist() or [None]
-    if first is None:
-        lines = ["No optimizer is best."]
-    elif ranked["test_accuracy_low"].isna().any():
+    first, *tied = ranked.loc[ranked["group"] == 1, "optimizer"]
+    if ranked["test_accuracy_low"].isna().any():
         lines = [f"{first} has the highest mean; with fewer than {LEAST_SEEDS} seeds, no difference can be shown."]
     elif len(ranked) == 1:
         lines = [f"Only {first} could be ranked."]

@@ -63,6 +63,8 @@ def main() -> None:
     runs = {trial: Run(arguments.trials / trial) for trial in sweep.trials(arguments.grids)}
     table = describe_trials(arguments.grids, runs)
     chosen = table[table["chosen"]].set_index("optimizer")["trial"]
+    if chosen.empty:
+        raise SystemExit("config.yaml: sweep.optimizers: every trial lost a seed; lower learning rates may not")
     write_table(arguments.output / "trials.csv", table)
     write_json(arguments.output / "choices.json", chosen.to_dict())
     print("chosen by validation accuracy:", *chosen, sep="\n")
