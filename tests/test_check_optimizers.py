@@ -259,6 +259,7 @@ OWN = {
     "w.sub_(g.sign(), alpha=lr * scale)": None,
     "w = w - lr * scale * g.sign()": "it does not change w in place",
     "w.sub_(g / g.abs(), alpha=lr * scale)": "w does not stay finite",
+    "w.sub_(g, alpha=lr * scale).flatten()[0] /= 0": "w does not stay finite",
     "COUNT.append(1); w.sub_(g, alpha=lr * scale / len(COUNT))": "it keeps something outside of its state",
     "w.sub_(g / (1 + g.norm()), alpha=lr * scale)": "it updates a network in a stack otherwise than alone",
 }

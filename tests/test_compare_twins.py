@@ -74,6 +74,11 @@ def test_where_twins_part_is_found_for_each_seed(pair):
     assert summed["test_accuracy_difference"] == pytest.approx(0.05)
 
 
+def test_twins_with_the_same_losses_and_other_parameters_are_not_identical(pair):
+    comparison = pair(np.zeros((40, 2)), W0=((1.0, -4.0), (2.0, 8.000001)))
+    assert verdict(comparison, "float32", "equal")["verdict"] == "rounding"
+
+
 LATER = np.arange(40)[:, None] >= 30
 
 
