@@ -274,11 +274,19 @@ def test_a_rule_without_a_class_is_checked_for_what_can_be(body, mistake, check_
     assert rows["mistake"].str.startswith(mistake or "").all()
 
 
+def test_the_first_difference_is_the_first_in_any_tensor():
+    right = trajectory(partial(CLASSES["sgd"], lr=0.1), PROBLEM)
+    wrong = right.clone()
+    wrong[7:, 5] += 1e-6  # of the second tensor, as the first has three entries
+    found = first_difference(wrong, right, SHAPES)
+    assert (found["first_step"], found["tensor"]) == (7, "[4, 5]")
+
+
 @pytest.mark.parametrize("star", ["*, ", ""], ids=["keyword-only", "positional"])
 def test_every_hyperparameter_that_is_a_number_has_other_values_than_its_default(star, check_with):
     rule = f"def own(w, g, {star}lr=1.0, rho=0.8, slow=False, k=3, c=0.0):\n    w.sub_(g, alpha=lr)\n"
     rows = check_with("own", own=rule)
-    assert rows["setting"].iloc[-1] == "lr 0.03, c 0.25, rho 0.2, slow true"
+    assert rows["setting"].tolist()[-2:] == ["lr 0.1, c 0.5, rho 0.4, slow true", "lr 0.03, c 0.25, rho 0.2, slow true"]
     assert len(rows) == 2**3 + 1
 
 
