@@ -235,6 +235,28 @@ def test_data_that_does_not_fit_itself_or_the_network_is_refused(file, content, 
     assert not output.exists()
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"<html>", "is not in the IDX format of unsigned bytes"),
+        (idx(zeros(1))[:6], "is not in the IDX format of unsigned bytes"),  # ends in its header
+        (b"\0\0\x0d" + idx(zeros(1000))[3:], "is not in the IDX format of unsigned bytes"),  # of floats
+        (idx(zeros(1000))[:-1], "should have (1000,) bytes after its header, but has 999"),
+        (idx(zeros(1000)) + b"0", "should have (1000,) bytes after its header, but has 1001"),
+    ],
+    ids=["a web page", "no sizes", "floats", "cut off", "padded"],
+)
+def test_a_file_in_another_format_is_refused_although_it_has_its_checksum(
+    content, message, small_mnist, tmp_path, refuse
+):
+    folder, file = tmp_path / "source", "train-labels-idx1-ubyte"
+    shutil.copytree(small_mnist[0], folder)
+    (folder / f"{file}.gz").write_bytes(gzip.compress(content))
+    checksums = json.dumps(small_mnist[1] | {file: hashlib.sha256(content).hexdigest()})
+    said = refuse("--source", folder, "--sha256", checksums, "--output", tmp_path / "mnist.safetensors")
+    assert said == f"{file} {message}"
+
+
 def test_when_nothing_works_one_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path, nowhere, refuse):
     monkeypatch.setattr(MNIST, "mirrors", [nowhere])
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -70,7 +70,8 @@ def optimizers(**verdicts) -> pd.DataFrame:
     [
         ([], "."),
         (["identical", "identical"], ", and all twins are identical."),
-        (["identical", "drift"], "; twins differ only by rounding."),
+        (["identical", "rounding"], "; twins differ only by rounding."),
+        (["identical", "drift"], "; some twins start together and drift apart."),
         (["identical", "different"], ", but not all twins agree."),
     ],
 )
@@ -120,10 +121,12 @@ def reproduction(*ratios, left_out="") -> pd.DataFrame:
 
 def test_reproduction_is_a_sentence_with_both_distances():
     assert sentences.reproduces("small", reproduction(math.log(1.01), math.log(0.98), left_out="x: lr is 1")) == (
-        "small reproduces the lab's printed figures: the sheet's last training loss is 1.0 % above ours for sgd and "
-        "2.0 % below ours for momentum; 4.5 % could be chance. Not compared: x: lr is 1; x: lr is 1."
+        "small reproduces the lab's printed figures: the sheet's mean training loss over all epochs is 1.0 % above "
+        "ours for sgd and 2.0 % below ours for momentum; by chance they differ by up to 4.3 %. Not compared: x: lr is "
+        "1; x: lr is 1."
     )
     assert sentences.reproduces("small", reproduction(0, 0.1)).startswith("small does not reproduce the lab's")
+    assert "is finite, unlike ours for sgd and " in sentences.reproduces("small", reproduction(-math.inf, 0))
     nothing = reproduction(0, 0).assign(log_ratio=math.nan)
     assert sentences.reproduces("small", nothing).endswith("no variant repeats one of the lab's trainings, so nothing "
                                                            "is compared.")  # fmt: skip

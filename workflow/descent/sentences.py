@@ -83,6 +83,8 @@ def rules(optimizers: pd.DataFrame, verdicts: pd.DataFrame) -> list[str]:
         return [f"{text}, and all twins are identical."]
     if "different" in words:
         return [f"{text}, but not all twins agree."]
+    if "drift" in words:
+        return [f"{text}; some twins start together and drift apart."]
     return [f"{text}; twins differ only by rounding." if words else f"{text}."]
 
 
@@ -126,12 +128,14 @@ def reproduces(network: str, rows: pd.DataFrame) -> str:
     apart = join(f"{distance(row['log_ratio'])} ours for {row['optimizer']}" for row in compared)
     left_out = "; ".join(filter(None, rows["left_out"]))
     return (
-        f"{network} {verdict} the lab's printed figures: the sheet's last training loss is {apart}; "
-        f"{per_cent(np.expm1(compared[0]['limit']), '.1f')} % could be chance."
+        f"{network} {verdict} the lab's printed figures: the sheet's mean training loss over all epochs is {apart}; "
+        f"by chance they differ by up to {per_cent(-np.expm1(-compared[0]['limit']), '.1f')} %."
     ) + (f" Not compared: {left_out}." if left_out else "")
 
 
 def distance(log_ratio: float) -> str:
+    if math.isinf(log_ratio):
+        return "finite, unlike"
     return f"{per_cent(abs(np.expm1(log_ratio)), '.1f')} % {'above' if log_ratio > 0 else 'below'}"
 
 

@@ -1,4 +1,4 @@
-"""The update rules, one file each: NAME.py holds a function NAME. There is no list of them, a file is enough.
+"""The update rules, one file each: NAME.py, in lower case, holds a function NAME. There is no list of them.
 
 A rule's signature declares all that it needs, in this order:
 
@@ -12,7 +12,7 @@ A rule's signature declares all that it needs, in this order:
 A rule changes w and its state in place, element by element, so it works on a stack of networks as on one. The symbols
 are the lab's: g = ∇_w CE(f(w, X), Y), α the learning rate ``lr``, μ the momentum, v the velocity; λ is the weight
 decay. The code follows the formulas, with PyTorch's fused operations in the order of ``torch.optim``: so, on a CPU,
-twins agree to the bit. ``python -m descent.steps.check_optimizers`` says whether a rule is right.
+twins agree to the bit. `make check` says whether a rule is right. A helper's file starts with _.
 """
 
 import importlib
@@ -62,7 +62,7 @@ def read(name: str, update: Callable[..., None]) -> Rule:
     line = place(name, inspect.unwrap(update).__code__.co_firstlineno)
     parameters = list(inspect.signature(update).parameters.values())
     if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise ValueError(f"{line}: {name} has a parameter with a star: name each one")
+        raise ValueError(f"{line}: {name} has *args or **kwargs: name each parameter")
     tensors = [p.name for p in parameters if p.kind != p.KEYWORD_ONLY and p.default is p.empty]
     if len(tensors) < 2:
         raise ValueError(f"{line}: {name} must take a parameter and its gradient first, as in {name}(w, g, *, lr)")

@@ -8,11 +8,11 @@ def sgd(w, g, v, *, lr=1e-3, momentum=0.0, weight_decay=0.0, nesterov=False):
     v ← μ v + g        (v = 0 at first)
     w ← w − α v        (Nesterov's: w ← w − α (g + μ v))
 
-    Without momentum v is g. The learning rate is outside the velocity, as in ``torch.optim.SGD``;
-    Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013), put
-    it inside, v ← μ v − α g, which differs once the learning rate changes. Nesterov's momentum is theirs,
-    in the form of Bengio et al., "Advances in optimizing recurrent networks" (2013); weight decay is that
-    of Krogh and Hertz, "A simple weight decay can improve generalization" (1991).
+    Without momentum the step uses g, and v stays 0. The learning rate is outside the velocity, as in
+    ``torch.optim.SGD``; Sutskever et al., "On the importance of initialization and momentum in deep learning" (2013),
+    put it inside, v ← μ v − α g, which differs once the learning rate changes. Nesterov's momentum is that of Sutskever
+    et al., in the form of Bengio et al., "Advances in optimizing recurrent networks" (2013); weight decay is that of
+    Krogh and Hertz, "A simple weight decay can improve generalization" (1991).
     """
     if weight_decay:
         g = g.add(w, alpha=weight_decay)
