@@ -71,7 +71,6 @@ def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twin
             checkout.snakemake("--unlock")
         if run.returncode == 0:
             shutil.rmtree(checkout.path / "results/exercise", ignore_errors=True)
-    wait_until(lambda: not processes_in(checkout.path))  # so that no step writes after the last run
     checkout.snakemake()
     assert min(killed.values()) > 5
     assert csv_bytes(checkout) == csv_bytes(finished_twins)

@@ -141,13 +141,11 @@ ROWS = {
     ),
     "remove a variant": (config(lambda c: c["variants"].pop("torch_sgd")), AFTER | AFTER_CHECK),
     "add a seed": (config(lambda c: c["seeds"].append(9)), AFTER_INITIALIZE),
-    "remove a seed": (config(lambda c: c["seeds"].pop()), AFTER_INITIALIZE),
     "seeds in another order": (config(lambda c: c["seeds"].reverse()), {"report"}),
     "add a network": (
         config(lambda c: c["networks"].update(deep=[4, 4, 4])),
         {"initialize deep", "train deep custom_sgd", "train deep torch_sgd", "plot_curves deep", *TABLES, "report"},
     ),
-    "hidden sizes of a network": (config(lambda c: c["networks"].update(exercise=[5, 5])), AFTER_INITIALIZE),
     "epochs": (config(lambda c: c["training"].update(epochs=1)), TWINS | AFTER),
     "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), PLOT | {"report"}),
     "the folder of the data": (move_data, ALL),
@@ -218,22 +216,6 @@ def test_a_run_after_an_edit_runs_what_was_stale_and_leaves_nothing_stale(row, t
     edit(twins)
     assert twins.jobs(twins.snakemake().stderr) == expected
     assert twins.stale() == set()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("networks", [["exercise"], ["notebook", "exercise"]], ids=["removed", "moved"])
-def test_a_network_that_is_removed_or_moved_trains_nothing(networks, checkout):
-    checkout.edit_config(lambda c: c.update(networks={name: c["networks"][name] for name in networks}))
-    assert checkout.stale() == TABLES | {"report"}
-
-
-@pytest.mark.slow
-def test_editing_adam_retrains_adamw_which_imports_it(twins):
-    new = {"implementation": "custom", "optimizer": "adamw", "lr": 0.001}
-    twins.edit_config(lambda c: c["variants"].update(new=new))
-    twins.snakemake()
-    append("workflow/descent/optimizers/adam.py", "# \n")(twins)
-    assert twins.stale() == {"train exercise new"} | AFTER | AFTER_CHECK
 
 
 def test_the_small_mnist_is_too_large_to_be_compared_by_content_without_being_asked(finished_twins):
