@@ -11,12 +11,9 @@ import pytest
 import torch
 from checkouts import REPOSITORY, Checkout, check_out_small, step
 from data import write_mnist
-from hypothesis import settings
 
 pytest.register_assert_rewrite("pages")
 torch.set_num_threads(1)
-settings.register_profile("same", derandomize=True)  # the same examples in every run
-settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

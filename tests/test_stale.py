@@ -53,13 +53,6 @@ def touch(checkout):
         file.touch()
 
 
-def rewrite(checkout):
-    for file in tracked(checkout):
-        content = file.read_bytes()
-        file.unlink()
-        file.write_bytes(content)
-
-
 def reorder(mapping):
     """The same mapping with the keys of it and of all within it in reverse order, but for networks and variants."""
     keep = ("networks", "variants")
@@ -123,7 +116,6 @@ WRONG = replace(SGD, "alpha=-lr)", "alpha=-2 * lr)")
 ROWS = {
     "no edit": (lambda checkout: None, set()),
     "touch every tracked file": (touch, set()),
-    "rewrite every file with the same content": (rewrite, set()),
     "a comment, and keys of config.yaml in another order": (reorder_config, set()),
     "variants in another order": (
         config(lambda c: c.update(variants=dict(reversed(c["variants"].items())))),
@@ -149,14 +141,6 @@ ROWS = {
     "epochs": (config(lambda c: c["training"].update(epochs=1)), TWINS | AFTER),
     "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), PLOT | {"report"}),
     "the folder of the data": (move_data, ALL),
-    "a folder of the data that does not have it": (
-        config(lambda c: c["data"].update(source=str(REPOSITORY / "docs"))),
-        ALL,
-    ),
-    "a rule's shell text": (
-        replace("workflow/rules/compare.smk", 'step("summarize", "{', 'step("summarize", " {'),
-        {"summarize", "report"},
-    ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), {"compare_published", "report"}),
     "the statistics": (append("workflow/descent/statistics.py", "# \n"), TABLES - {"compare_twins"} | {"report"}),
@@ -171,11 +155,6 @@ ROWS = {
     ),
     "delete a figure": (delete("results/exercise/curves.png"), PLOT | {"report"}),
     "delete what the check found": (delete("results/optimizers.csv"), AFTER_CHECK),
-    "delete the page": (delete("results/report.html"), {"report"}),
-    "delete a training's parameters": (
-        delete(f"{RUN}/parameters.safetensors"),
-        {"train exercise custom_sgd"} | AFTER,
-    ),
     # It is fetched again once a step needs it.
     "delete MNIST": (delete("resources/mnist.safetensors"), set()),
     "delete a log and .snakemake": (lambda c: [delete(f"{RUN}/train.log")(c), delete(".snakemake")(c)], set()),

@@ -75,14 +75,9 @@ ROWS = {
         lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].insert(1, 0.02),
         train(f"sgd_lr=0.02_momentum={m}" for m in (0, 0.9)) | TABLES,
     ),
-    "remove a point": (lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].remove(0.01), TABLES),
     "a new optimizer": (
         lambda c: c["sweep"]["optimizers"].update(adagrad={"optimizer": "adagrad", "lr": [0.1]}),
         train(["adagrad_lr=0.1"]) | TABLES,
-    ),
-    "rename an optimizer": (
-        lambda c: c["sweep"]["optimizers"].update(mine=c["sweep"]["optimizers"].pop("adam")),
-        TABLES,
     ),
     "another optimizer with the same points": (
         lambda c: c["sweep"]["optimizers"]["adam"].update(optimizer="adamw"),

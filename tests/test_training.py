@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from cases import LEARNERS, RECIPES
+from cases import RECIPES
 from descent.evaluation import evaluate
 from descent.files import write_tensors
 from descent.implementations import make_optimizer
@@ -126,7 +126,7 @@ def test_the_order_of_the_images_depends_on_the_seed_alone(split):
 
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 @pytest.mark.parametrize("implementation", ["custom", "torch"])
-@pytest.mark.parametrize("recipe", LEARNERS.values(), ids=LEARNERS)
+@pytest.mark.parametrize("recipe", RECIPES, ids=str)
 def test_nothing_is_left_on_the_cpu_when_another_device_trains(recipe, implementation, shuffle, split):
     elsewhere = Split(*(its.to("meta") for its in split))  # computes shapes alone, and refuses tensors of the CPU
     parameters, metrics = run(elsewhere, SEEDS, recipe, implementation, shuffle=shuffle, epochs=1)

@@ -3,13 +3,11 @@
 import hashlib
 import json
 import re
-import shutil
 import subprocess
 
 import pandas as pd
 import pytest
 import torch
-from cases import LEARNERS
 from checkouts import step
 from safetensors.torch import load_file
 
@@ -60,15 +58,6 @@ def test_evaluation_csv_has_a_row_a_seed_and_epoch(finished):
         assert ((table["accuracy"] * 300).round(3) % 1 == 0).all()
 
 
-def test_initial_csv_is_what_an_untrained_network_gets(finished):
-    for file in results(finished, "*/initial.csv").values():
-        table = pd.read_csv(file)
-        assert table.columns.tolist() == ["seed", "loss", "accuracy"]
-        assert table["seed"].tolist() == [0, 1, 2, 3]
-        assert table["loss"].between(1.9, 3.0).all()
-        assert (table["accuracy"] < 0.35).all()
-
-
 def test_parameters_are_stacked_over_seeds(finished):
     initial = load_file(finished.path / "results/exercise/initial.safetensors")
     trained = load_file(finished.path / "results/exercise/custom_sgd/parameters.safetensors")
@@ -82,15 +71,6 @@ def test_the_variants_learn(finished):
     summary = pd.read_csv(finished.path / "results/summary.csv").set_index(["network", "variant"])
     assert summary.index.tolist() == [(network, variant) for network in NETWORKS for variant in VARIANTS]
     assert (summary["test_accuracy_mean"].xs("custom_momentum", level="variant") > 0.8).all()
-
-
-def test_twins_start_from_the_same_parameters_and_see_the_same_minibatches(finished):
-    for network in NETWORKS:
-        first = {}
-        for variant in VARIANTS:
-            table = pd.read_csv(finished.path / f"results/{network}/{variant}/training.csv")
-            first[variant] = table[table["iteration"] == 0]["loss"].tolist()
-        assert len(set(map(tuple, first.values()))) == 1
 
 
 def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
@@ -111,28 +91,6 @@ def test_the_logs_running_means_are_the_labs(finished):
         said = re.search(rf": epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
         assert float(said[1]) == pytest.approx(since_the_first["loss"].mean(), abs=1e-4)
         assert float(said[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=1e-2)
-
-
-@pytest.mark.slow
-def test_in_float64_every_optimizer_agrees_with_its_torch_twin(small_checkout):
-    def edit(config: dict) -> None:
-        config["training"]["dtype"] = "float64"
-        config["networks"] = {"exercise": [8, 8]}
-        config["variants"] = {
-            f"{implementation}_{name}": {"implementation": implementation} | recipe
-            for name, recipe in LEARNERS.items()
-            for implementation in ("custom", "torch")
-        }
-
-    small_checkout.edit_config(edit)
-    small_checkout.snakemake("--cores", "2", "results/twins.csv", "results/summary.csv")
-    twins = pd.read_csv(small_checkout.path / "results/twins.csv")
-    assert set(twins["custom"]) == {f"custom_{name}" for name in LEARNERS}
-    assert (twins["max_loss_difference"] <= 1e-9).all()
-    assert (twins["max_parameter_difference"] <= 1e-9).all()
-    assert (pd.read_csv(small_checkout.path / "results/summary.csv")["test_accuracy_mean"] > 0.5).all()
-    trained = load_file(small_checkout.path / "results/exercise/custom_adam/parameters.safetensors")
-    assert trained["W0"].dtype == torch.float64
 
 
 def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
@@ -198,16 +156,6 @@ def test_another_run_on_one_core_gives_the_same_bytes_in_every_csv(finished, sma
     )
     assert "results/exercise/custom_sgd/training.csv" in first
     assert first == second
-
-
-def test_other_vector_instructions_change_the_losses_by_rounding_alone(finished, tmp_path):
-    losses = []
-    for capability in ("default", "avx2"):
-        copy = finished.copy(tmp_path / capability)
-        shutil.rmtree(copy.path / "results/exercise/custom_momentum")
-        copy.snakemake("results/exercise/custom_momentum/training.csv", ATEN_CPU_CAPABILITY=capability)
-        losses.append(pd.read_csv(copy.path / "results/exercise/custom_momentum/training.csv")["loss"])
-    assert (losses[0] - losses[1]).abs().max() < 1e-5
 
 
 def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(finished, tmp_path):
