@@ -46,9 +46,5 @@ rule all:
     input:
         expand(rules.initialize.output, study=NETWORKS),
         TRAINED,
-        expand(rules.plot_curves.output, study=NETWORKS),
-        rules.summarize.output,
-        rules.check_optimizers.output,
-        rules.compare_twins.output,
-        rules.compare_published.output,
+        COMPARED,
         rules.report.output,

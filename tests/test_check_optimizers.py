@@ -338,13 +338,3 @@ def test_make_check_succeeds_if_all_rules_are_right(package):
     (package / "descent/optimizers/sgd.py").unlink()
     fine = run(package)
     assert (fine.returncode, fine.stderr) == (0, "")
-
-
-def test_make_check_names_a_file_that_is_no_rule_in_one_line(package):
-    (package / "descent/optimizers/mine.py").write_text("def mine(w, g):\n    w -= g\n")
-    broken = run(package)
-    message = (
-        "optimizers/mine.py, line 1: mine has no hyperparameter lr; hyperparameters have a default, or stand behind"
-    )
-    assert (broken.returncode, broken.stdout) == (1, "")
-    assert broken.stderr == f"{message} a *\n"

@@ -183,8 +183,6 @@ def test_any_text_is_one_readable_error(text):
     ("text", "message"),
     [
         ("training: {epochs: -1}", "top level: the key 'seeds', .* is missing"),
-        ("seeds: [0", "line 1: expected ',' or ']'"),
-        ("", "is not a mapping of keys to values, but None"),
         ("a: !!python/object/apply:os.system [x]", "line 1: could not determine a constructor for the tag"),
     ],
 )

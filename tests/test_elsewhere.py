@@ -14,6 +14,7 @@ def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path
     assert (path / "results/exercise/torch_sgd/training.csv").exists()
 
 
+@pytest.mark.slow
 def test_it_runs_in_another_folder(small_checkout, tmp_path):
     folder = tmp_path / "elsewhere"
     folder.mkdir()

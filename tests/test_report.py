@@ -287,6 +287,7 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     assert "the rule has this mistake: (1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g" in page.text
 
 
+@pytest.mark.slow
 def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, small_mnist):
     folder = checkout.path / "<script>alert(1)</script>"
     shutil.copytree(small_mnist[0], folder)

@@ -7,7 +7,6 @@ import subprocess
 
 import pandas as pd
 import pytest
-import torch
 from checkouts import step
 from safetensors.torch import load_file
 
@@ -114,23 +113,12 @@ def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
         assert f"config.yaml: {message}" in checkout.snakemake(check=False).stderr
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            "def mien(w, g, *, lr):\n    w.sub_(lr * g)\n",
-            "optimizers/mine.py: it has no function mine, as its name promises",
-        ),
-        ("\ndef mine(w, g, *, lr)\n    w.sub_(lr * g)\n", "optimizers/mine.py, line 2: expected ':'"),
-        ("def mine(w, g):\n    w.sub_(g)\n", "optimizers/mine.py, line 1: mine has no hyperparameter lr; "),
-    ],
-)
-def test_a_file_that_is_no_rule_is_named_in_one_line(text, message, checkout):
-    (checkout.path / "workflow/descent/optimizers/mine.py").write_text(text)
+def test_a_file_that_is_no_rule_is_named_in_one_line(checkout):
+    (checkout.path / "workflow/descent/optimizers/mine.py").write_text("\ndef mine(w, g, *, lr)\n    w.sub_(lr * g)\n")
     check = step("check_optimizers", package=str(checkout.path / "workflow"), check=False)
     for run in (checkout.snakemake(check=False), check):
         assert run.returncode
-        assert run.stderr.splitlines()[-1].startswith(message)
+        assert run.stderr.splitlines()[-1] == "optimizers/mine.py, line 2: expected ':'"
         assert "Traceback" not in run.stderr
 
 
@@ -156,30 +144,3 @@ def test_another_run_on_one_core_gives_the_same_bytes_in_every_csv(finished, sma
     )
     assert "results/exercise/custom_sgd/training.csv" in first
     assert first == second
-
-
-def test_a_seeds_numbers_are_its_own_whichever_seeds_train_beside_it(finished, tmp_path):
-    runs = []
-    for seeds in ([1], [0, 1]):
-        run = finished.copy(tmp_path / str(len(seeds)))
-
-        def edit(config: dict, seeds: list[int] = seeds) -> None:
-            config["seeds"] = seeds
-            config["training"] |= {"dtype": "float64", "shuffle": True}
-
-        run.edit_config(edit)
-        run.snakemake("results/exercise/torch_momentum/training.csv")
-        runs.append(run.path / "results/exercise/torch_momentum")
-    alone, together = (pd.read_csv(run / "training.csv") for run in runs)
-    together = together[together["seed"] == 1].reset_index(drop=True)
-    pd.testing.assert_frame_equal(alone, together, rtol=0, atol=1e-10)
-    alone, together = (load_file(run / "parameters.safetensors") for run in runs)
-    for name in together:
-        torch.testing.assert_close(alone[name][0], together[name][1], rtol=0, atol=1e-10)
-
-
-def test_a_minibatch_larger_than_the_data_is_told(checkout):
-    checkout.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = checkout.snakemake(check=False)
-    assert run.returncode
-    assert "config.yaml: training.batch_size: 5000 is more than the 1000 training images" in run.stdout + run.stderr

@@ -75,3 +75,12 @@ rule compare_published:
         options=options(results="results", networks=NETWORKS, variants=VARIANTS),
     shell:
         step("compare_published", "{params.options} {params.mnist}")
+
+
+COMPARED = [
+    expand(rules.plot_curves.output, study=NETWORKS),
+    rules.summarize.output,
+    rules.check_optimizers.output,
+    rules.compare_twins.output,
+    rules.compare_published.output,
+]

@@ -10,12 +10,8 @@ TEMPLATES = [
 
 rule report:
     input:
-        rules.summarize.output,
-        rules.check_optimizers.output,
-        rules.compare_twins.output,
-        rules.compare_published.output,
-        expand(rules.plot_curves.output, study=NETWORKS),
-        expand(rules.train.output.run, study=NETWORKS, variant=VARIANTS),
+        TRAINED,
+        COMPARED,
     output:
         page=report("results/report.html", category="Page"),
         markdown="results/summary.md",

@@ -14,16 +14,15 @@ rule initialize:
         step("initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
 
 
+TRAINING = ["training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors", "run.json"]
+
+
 rule train:
     input:
         mnist=rules.download_mnist.output,
         initial=rules.initialize.output.parameters,
     output:
-        training="results/{study}/{variant}/training.csv",
-        evaluation="results/{study}/{variant}/evaluation.csv",
-        parameters="results/{study}/{variant}/parameters.safetensors",
-        predictions="results/{study}/{variant}/predictions.safetensors",
-        run="results/{study}/{variant}/run.json",
+        multiext("results/{study}/{variant}/", *TRAINING),
     log:
         "results/{study}/{variant}/train.log",
     resources:
