@@ -334,6 +334,7 @@ def test_the_workflows_check_writes_a_table_and_does_not_fail(package, tmp_path)
     assert rows["setting"].tolist().count("lr 0.07") == 1
 
 
+@pytest.mark.slow
 def test_make_check_succeeds_if_all_rules_are_right(package):
     (package / "descent/optimizers/sgd.py").unlink()
     fine = run(package)

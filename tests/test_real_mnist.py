@@ -40,7 +40,8 @@ SETTINGS = {"custom_sgd": {"lr": 0.01}, "custom_momentum": {"lr": 0.01, "momentu
 @pytest.mark.parametrize(
     ("activation", "variants"),
     [
-        ("relu", ["custom_sgd", "custom_momentum"]),
+        ("relu", ["custom_momentum"]),
+        pytest.param("relu", ["custom_sgd"], marks=pytest.mark.slow),
         pytest.param("tanh", ["custom_momentum"], marks=pytest.mark.slow),
     ],
 )

@@ -162,16 +162,7 @@ ROWS = {
     "change one byte of MNIST": (flip("resources/mnist.safetensors"), AFTER_INITIALIZE),
 }
 # What most people do is in `make test`; the rest is slow.
-OFTEN = [
-    "no edit",
-    "touch every tracked file",
-    "one variant's lr",
-    "add a variant",
-    "add a seed",
-    "smoothing",
-    "the loop",
-]
-OFTEN += ["the rule of an optimizer that no variant has", "delete a figure", "touch MNIST", "the page's template"]
+OFTEN = ["no edit", "touch every tracked file", "one variant's lr", "add a variant", "the loop"]
 OFTEN += ["the rule, with an older time, as `cp -p`, `mv`, `rsync -a` and `tar x` leave it"]
 TO_THE_END = ["delete what the check found", "the statistics", "add a variant", "remove a variant", "add a seed"]
 TO_THE_END += ["add a network", "the folder of the data"]

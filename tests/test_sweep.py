@@ -110,6 +110,7 @@ def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(swept
     assert stale(swept_checkout) == train(settings, stage="final") | {"rank", "report_sweep"}
 
 
+@pytest.mark.slow
 def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_checkout):
     text = (REPOSITORY / "docs/sweep.md").read_text(encoding="utf-8")
     (rule,), (line,) = (
@@ -151,7 +152,11 @@ def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_che
     ("edit", "message"),
     [
         (lambda c: c.update(seeds=[0, 2003]), "seeds: 2003 is also a seed of the sweep's final runs"),
-        (lambda c: c["sweep"].update(network="wide"), "sweep.network: 'wide' is not one of exercise, notebook"),
+        pytest.param(
+            lambda c: c["sweep"].update(network="wide"),
+            "sweep.network: 'wide' is not one of exercise, notebook",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_a_mistake_of_the_sweep_stops_it_alone(edit, message, swept_checkout):
