@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from cases import optimizers_in
 from descent.checks import PROBLEM, SHAPES, check, check_optimizers, first_difference, settings, trajectory
-from descent.implementations import FromScratch, torch_class
+from descent.classes import torch_class
+from descent.implementations import FromScratch
 from descent.mistakes import FORMULAS, MISTAKES, follow
 from descent.optimizers import FOLDER, find, names
 from descent.sources import PACKAGE

@@ -5,11 +5,13 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 import torch
 from cases import optimizers_in
-from descent.implementations import FromScratch, make_optimizer, torch_class
+from descent.classes import defaults, find_class, package_version, torch_class
+from descent.implementations import FromScratch, make_optimizer
 from descent.optimizers import Rule, find, names, read
 from descent.sources import PACKAGE
 
@@ -122,12 +124,36 @@ def test_a_class_of_torch_optim_is_found_whatever_its_case_and_nothing_else_is()
     assert torch_class("lion") is torch_class("lr_scheduler") is torch_class("ada") is None
 
 
-def test_an_optimizer_is_from_scratch_or_torchs_and_one_that_torch_lacks_is_refused():
-    w = torch.zeros(1, requires_grad=True)
+def test_an_optimizer_is_from_scratch_or_a_class_which_gets_the_stack_if_it_has_a_rule():
+    w = torch.zeros(2, 1, requires_grad=True)
     assert isinstance(make_optimizer("custom", "adam", [w], lr=1.0), FromScratch)
     assert type(make_optimizer("torch", "adam", [w], lr=1.0)) is torch.optim.Adam
-    with pytest.raises(ValueError, match=r"^torch\.optim has no class for lion$"):
-        make_optimizer("torch", "lion", [w], lr=1.0)
+    alone = make_optimizer("torch", "nadam", [w], lr=1.0).optimizers
+    assert [type(optimizer) for optimizer in alone] == [torch.optim.NAdam] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("lion", "torch.optim has no optimizer lion"),
+        ("torch.optim.Lion", "torch.optim has no optimizer Lion"),
+        ("torch.relu", "torch has no optimizer relu"),
+        ("not_there.Lion", "not_there.Lion needs the package not_there, which is not installed"),
+        ("lbfgs", "lbfgs evaluates the loss several times in a step (a closure), which Descent does not offer"),
+    ],
+)
+def test_a_class_that_cannot_be_used_is_refused_with_the_reason(name, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        find_class(name)
+
+
+def test_a_class_has_the_hyperparameters_of_its_signature():
+    assert defaults("nadam").items() >= {"lr": 0.002, "betas": [0.9, 0.999], "decoupled_weight_decay": False}.items()
+    assert defaults("schedulefree.SGDScheduleFree").items() >= {"lr": 1.0, "momentum": 0.9, "warmup_steps": 0}.items()
+    assert (package_version("sgd"), package_version("schedulefree.SGDScheduleFree")) == (
+        None,
+        f"schedulefree {version('schedulefree')}",
+    )
 
 
 def test_a_signature_declares_the_iteration_the_state_and_the_hyperparameters():

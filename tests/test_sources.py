@@ -10,7 +10,17 @@ from descent.sources import PACKAGE, digest, sources
 
 STEPS = sorted(file.stem for file in (PACKAGE / "steps").glob("[a-z]*.py"))
 RULES = {PACKAGE / f"optimizers/{name}.py" for name in names()}
-SNAKEFILE = ["bar", "config", "devices", "optimizers", "sources", "studies", "terminal", "variants"]  # what it imports
+SNAKEFILE = [
+    "bar",
+    "classes",
+    "config",
+    "devices",
+    "optimizers",
+    "sources",
+    "studies",
+    "terminal",
+    "variants",
+]  # what it imports
 
 IMPORTED = """
 import importlib, json, sys

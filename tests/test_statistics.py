@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from descent.statistics import crossed_interval, describe, groups, holm, prediction_interval
+from descent.statistics import compare_with_best, crossed_interval, describe, holm, prediction_interval
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
@@ -122,9 +122,39 @@ def test_the_prediction_interval_is_students_with_the_spread_of_the_new_value():
     assert np.isnan(prediction_interval([1.0])).all()
 
 
-def test_a_group_is_the_best_that_is_left_and_what_is_not_significantly_behind_it():
-    means = [0.90, 0.97, 0.96, 0.95]
-    different = dict.fromkeys(combinations(range(4), 2), True)
-    assert groups(means, different) == [4, 1, 2, 3]
-    assert groups(means, different | {(1, 2): False, (2, 3): False}) == [3, 1, 1, 2]
-    assert groups(means, dict.fromkeys(different, False)) == [1, 1, 1, 1]
+def test_comparisons_with_the_best_are_hsus():
+    # Images do not differ, so errors are those over seeds; t is for 5 % / (3 − 1) and four degrees of freedom.
+    seeds = np.array([[0.1, -0.1, 0, 0, 0], [0, 0.1, -0.1, 0, 0], [0, 0, 0, 0.1, -0.1]])
+    correct = (np.array([0.9, 0.88, 0.5])[:, None] + seeds)[:, :, None].repeat(4, axis=2)
+    half = {
+        (i, j): student.ppf(0.975, 4) * (seeds[i] - seeds[j]).std(ddof=1) / math.sqrt(5)
+        for i, j in combinations(range(3), 2)
+    }
+    behind, may_be_best = compare_with_best(correct)
+    assert may_be_best.tolist() == [True, True, False]
+    assert behind[0] == pytest.approx(half[0, 1] - 0.02), "behind the second, which may be the best"
+    assert behind[1] == pytest.approx(half[0, 1] + 0.02)
+    assert behind[2] == pytest.approx(max(0.4 + half[0, 2], 0.38 + half[1, 2]))
+
+
+def test_a_clear_winner_is_behind_nobody_and_equal_ones_may_all_be_the_best():
+    behind, may_be_best = compare_with_best(np.array([0.9, 0.5])[:, None, None] + np.zeros((2, 4, 10)))
+    assert (behind.tolist(), may_be_best.tolist()) == ([0, pytest.approx(0.4)], [True, False])
+    behind, may_be_best = compare_with_best(np.full((3, 4, 10), 0.5))
+    assert (behind.tolist(), may_be_best.tolist()) == ([0, 0, 0], [True, True, True])
+
+
+@pytest.mark.parametrize("shape", [(1, 5, 10), (3, 3, 10)], ids=["one optimizer", "few seeds"])
+def test_too_little_for_a_comparison_rules_nobody_out(shape):
+    behind, may_be_best = compare_with_best(np.random.default_rng(0).random(shape))
+    assert np.isnan(behind).all() and may_be_best.all()
+
+
+def test_nobody_above_the_line_has_a_lower_mean_than_somebody_below():
+    random = np.random.default_rng(0)
+    for _ in range(50):
+        spread = random.uniform(0, 0.3, (6, 1, 1))  # unequal, so that one with a low mean may be a candidate
+        correct = random.normal(0, 0.03, (6, 1, 1)) + spread * random.normal(0, 1, (6, 5, 1)) + np.zeros(8)
+        _, may_be_best = compare_with_best(correct)
+        means = correct.mean((1, 2))
+        assert may_be_best.all() or means[may_be_best].min() > means[~may_be_best].max()

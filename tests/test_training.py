@@ -10,7 +10,7 @@ import torch
 from cases import RECIPES
 from descent.evaluation import evaluate
 from descent.files import write_tensors
-from descent.implementations import make_optimizer
+from descent.implementations import evaluating, make_optimizer
 from descent.mnist import Split
 from descent.network import Parameters, initialize, stack
 from descent.sources import PACKAGE
@@ -82,6 +82,47 @@ def test_each_seed_trains_as_a_torch_module_does_alone_with_the_metrics_before_e
         for ours, theirs in zip(trained.values(), network.parameters()):
             torch.testing.assert_close(ours[i], theirs, rtol=0, atol=1e-10)
     assert (trained["W1"] - start(SEEDS)["W1"]).abs().max() > 1e-3, "nothing was trained"
+
+
+# Adafactor scales a step by means over a whole tensor: in a stack, seeds would change each other.
+CLASSES = [
+    {"optimizer": "nadam", "lr": 0.002},
+    {"optimizer": "torch.optim.Adafactor", "lr": 0.01},
+    {"optimizer": "schedulefree.SGDScheduleFree", "lr": 0.5, "warmup_steps": 5},
+]
+
+
+@pytest.mark.parametrize("recipe", CLASSES, ids=str)
+def test_a_class_trains_a_seed_beside_others_as_alone(recipe, split):
+    (alone, measured), (together, metrics) = (run(split, seeds, recipe, "torch") for seeds in (SEEDS[1:2], SEEDS))
+    for name in alone:
+        torch.testing.assert_close(alone[name][0], together[name][1], rtol=0, atol=1e-10)
+    torch.testing.assert_close(measured[-1].loss[:, 0], metrics[-1].loss[:, 1], rtol=0, atol=1e-10)
+    assert (together["W1"] - start(SEEDS)["W1"]).abs().max() > 1e-3, "nothing was trained"
+
+
+def test_an_optimizer_evaluates_with_the_weights_of_its_eval_and_trains_on_with_those_of_its_train(split):
+    parameters = start(SEEDS)
+    optimizer = make_optimizer("torch", "schedulefree.SGDScheduleFree", parameters.values(), lr=0.5)
+    for _ in train(parameters, optimizer, split, epochs_of(split, SEEDS)):
+        trained, loss = parameters["W1"].detach().clone(), evaluate(parameters, split, 50)[0]
+        with evaluating(optimizer):
+            averaged = evaluate(parameters, split, 50)[0]
+        assert (averaged - loss).abs().max() > 1e-3
+        torch.testing.assert_close(parameters["W1"], trained)
+
+
+@pytest.mark.parametrize("implementation", ["custom", "torch"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_each_step_has_the_learning_rate_of_the_schedule(implementation, optimizer, split):
+    parameters = start(SEEDS)
+    used = make_optimizer(implementation, optimizer, parameters.values(), lr=0.1)
+    rates, step = [], used.step
+    used.step = lambda: (rates.append(used.param_groups[0]["lr"]), step())
+    epochs = epochs_of(split, SEEDS, batch_size=25)
+    for _ in train(parameters, used, split, epochs, lambda epochs: 1 - epochs / 2):
+        pass
+    assert rates == pytest.approx([0.1 * (1 - i / 8) for i in range(8)])
 
 
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from descent import mistakes
-from descent.implementations import FromScratch, torch_class
+from descent.classes import torch_class
+from descent.implementations import FromScratch
 from descent.optimizers import Rule, find, names, place, where
 from descent.variants import in_words
 

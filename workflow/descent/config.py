@@ -3,8 +3,8 @@
 import math
 import re
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -13,7 +13,8 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from descent import sweep as grid
-from descent.optimizers import find, names
+from descent.classes import torch_has
+from descent.optimizers import names
 from descent.variants import name_of
 
 
@@ -92,21 +93,24 @@ def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
     return None
 
 
-def experiment_schema() -> dict:
+def experiment_schema(config: Mapping = MappingProxyType({})) -> dict:
     """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers.
 
-    Raises ValueError, with one line, if an optimizer's file is wrong. It imports no PyTorch, which takes a second.
+    These are the rules of ours, and the classes that ``config`` names. Raises ValueError, with one line, if a rule's
+    file is wrong, or a class cannot be imported. Rules need no PyTorch, which takes a second to import; classes do.
     """
     schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    definitions, optimizers = schema["$defs"], names()
-    ranges, variants, grids = definitions["hyperparameters"], definitions["variant"], definitions["grid"]
+    definitions, optimizers = schema["$defs"], [*names(), *classes(config)]
+    variants, grids = definitions["variant"], definitions["grid"]
     variants["properties"] = grids["properties"] = {"optimizer": {"enum": optimizers}}
     variants["allOf"], grids["allOf"] = [], []
     for optimizer in optimizers:
-        defaults = find(optimizer).defaults
+        ours, defaults = optimizer in names(), grid.defaults(optimizer)
+        ranges = definitions["hyperparameters" if ours else "class_hyperparameters"]
         allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in defaults}
-        required = [name for name, default in defaults.items() if default is None or name == "lr"]
-        implementations = {"enum": ["custom", "torch"] if torch_has(optimizer) else ["custom"]}
+        allowed |= definitions["schedules"]
+        required = [name for name, value in defaults.items() if name == "lr" or (value is None and ours)]
+        implementations = {"enum": ["custom"] * ours + ["torch"] * (not ours or torch_has(optimizer))}
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
         for definition, keys in (
             (variants, {"implementation": implementations, "optimizer": True} | allowed),
@@ -117,10 +121,13 @@ def experiment_schema() -> dict:
     return schema
 
 
-def torch_has(optimizer: str) -> bool:
-    """Whether ``torch.optim`` has a module of this name, as it has for each of its optimizers; without importing it."""
-    torch = find_spec("torch")
-    return bool(torch and torch.origin and (Path(torch.origin).parent / f"optim/{optimizer}.py").exists())
+def classes(config: Mapping) -> list[str]:
+    """The optimizers of a config that are no rule of ours, but a class: one of ``torch.optim``, or an import path."""
+    sweep = config.get("sweep") or {}
+    places = [place for place in (config.get("variants"), dict(sweep).get("optimizers")) if isinstance(place, dict)]
+    found = [its.get("optimizer") for place in places for its in place.values() if isinstance(its, dict)]
+    foreign = [name for name in found if isinstance(name, str) and name not in names()]
+    return list(dict.fromkeys(name for name in foreign if "." in name or torch_has(name)))
 
 
 def axis(values: dict, spaced: dict) -> dict:
@@ -132,7 +139,7 @@ def axis(values: dict, spaced: dict) -> dict:
         return values
     items = {"type": "number"} if "boolean" in values["type"] else values
     several = {"type": "array", "minItems": 1, "uniqueItems": True, "items": items}
-    return {"anyOf": [values, several] if values["type"] == "array" else [values, several, spaced]}
+    return {"anyOf": [values, several, *([] if values["type"] in ("array", "string") else [spaced])]}
 
 
 def check(config: Mapping, schema: Mapping) -> None:

@@ -1,12 +1,14 @@
-"""The two implementations of an optimizer, from scratch and PyTorch's, with the interface of ``torch.optim``."""
+"""The implementations of an optimizer, from scratch and by a class, with the interface of ``torch.optim``."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from descent.optimizers import Rule, find
+from descent.classes import find_class
+from descent.optimizers import Rule, find, names
 
 
 class FromScratch:
@@ -34,18 +36,54 @@ class FromScratch:
             w.grad = None
 
 
-def torch_class(name: str) -> type[torch.optim.Optimizer] | None:
-    """The class of ``torch.optim`` that an optimizer is named after, whatever the case; None if there is none."""
-    classes = (its for key, its in vars(torch.optim).items() if key.lower() == name and isinstance(its, type))
-    return next(classes, None)
+class Unstacked:
+    """An optimizer for each network of a stack, for a class that may not update it element by element.
+
+    Each network's parameters are views of the stack, and so are their gradients.
+    """
+
+    def __init__(self, make: Callable[[list[Tensor]], torch.optim.Optimizer], parameters: Iterable[Tensor]) -> None:
+        self.stacks = list(parameters)
+        networks = range(len(self.stacks[0]))
+        self.networks = [[w.detach()[i].requires_grad_() for w in self.stacks] for i in networks]
+        self.optimizers = [make(network) for network in self.networks]
+        self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
+        set_mode(self, "train")
+
+    def step(self) -> None:
+        for i, (network, optimizer) in enumerate(zip(self.networks, self.optimizers)):
+            for w, stack in zip(network, self.stacks):
+                w.grad = stack.grad[i]  # type: ignore[index]  # there is one after backward()
+            optimizer.step()
+
+    def zero_grad(self) -> None:
+        for stack in self.stacks:
+            stack.grad = None
 
 
-def make_optimizer(
-    implementation: str, name: str, parameters: Iterable[Tensor], **hyperparameters: Any
-) -> FromScratch | torch.optim.Optimizer:
-    """The optimizer ``name``, ``custom`` or ``torch``; ValueError if ``torch.optim`` has no class of that name."""
+def set_mode(optimizer: Any, mode: str) -> None:
+    """Call ``train()`` or ``eval()`` of an optimizer that has it, as schedule-free ones have."""
+    for its in getattr(optimizer, "optimizers", [optimizer]):
+        getattr(its, mode, lambda: None)()
+
+
+@contextmanager
+def evaluating(optimizer: Any) -> Iterator[None]:
+    """Put an optimizer into evaluation, and then back into training."""
+    set_mode(optimizer, "eval")
+    yield
+    set_mode(optimizer, "train")
+
+
+def make_optimizer(implementation: str, name: str, parameters: Iterable[Tensor], **hyperparameters: Any) -> Any:
+    """The optimizer ``name``, ``custom`` (a rule from scratch) or ``torch`` (a class), of a stack of networks.
+
+    A class gets the stack if it is known to work element by element, as it has a rule of ours; otherwise each network
+    has an optimizer of its own.
+    """
     if implementation == "custom":
         return FromScratch(find(name), parameters, **hyperparameters)
-    if (its_class := torch_class(name)) is None:
-        raise ValueError(f"torch.optim has no class for {name}")
-    return its_class(parameters, **hyperparameters)
+    its_class = find_class(name)
+    if name in names():
+        return its_class(parameters, **hyperparameters)
+    return Unstacked(lambda network: its_class(network, **hyperparameters), parameters)

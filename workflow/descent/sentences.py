@@ -164,16 +164,20 @@ def trained(networks: Mapping[str, list[int]], record: Row) -> str:
 
 def ranking(table: pd.DataFrame) -> list[str]:
     """A sweep's answer, from ranking.csv."""
-    ranked, unranked = table.dropna(subset="group"), table[table["group"].isna()]
-    first, *tied = ranked.loc[ranked["group"] == 1, "optimizer"]
-    if ranked["test_accuracy_low"].isna().any():
-        lines = [f"{first} has the highest mean; with fewer than {LEAST_SEEDS} seeds, no difference can be shown."]
-    elif len(ranked) == 1:
-        lines = [f"Only {first} could be ranked."]
-    elif tied:
-        lines = [f"Each at its best, {first} has the highest mean; not significantly behind: {join(tied)}."]
+    ranked, unranked = table.dropna(subset="may_be_best"), table[table["may_be_best"].isna()]
+    may_be_best = ranked["may_be_best"].astype(bool)
+    best = join(ranked.loc[may_be_best, "optimizer"])
+    if len(ranked) == 1:
+        lines = [f"Only {best} could be ranked."]
+    elif may_be_best.sum() == 1:
+        lines = [f"Each at its best setting, {best} is the best."]
     else:
-        lines = [f"Each at its best, {first} is significantly better than all others."]
+        lines = [f"Each at its best setting, {best} may be the best."]
+    if others := ranked[~may_be_best].to_dict("records"):
+        behind = join(f"{row['optimizer']} {per_cent(row['behind_at_most'])}" for row in others)
+        lines.append(f"At most this many points behind the best: {behind}.")
+    if len(ranked) > 1 and ranked["behind_at_most"].isna().all():
+        lines.append(f"With fewer than {LEAST_SEEDS} seeds, none can be ruled out.")
     if table["trials"].nunique() > 1:
         lines.append("The numbers of trials differ: more trials find a better setting.")
     for row in ranked[ranked["edge"] != ""].to_dict("records"):

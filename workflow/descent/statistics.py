@@ -1,7 +1,7 @@
 """Mean and spread of a figure over seeds, whether a difference is real, and who is best."""
 
 import math
-from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,19 +41,17 @@ def prediction_interval(values: ArrayLike) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
-    """The mean of ``values`` [seeds, images] for new seeds and new images: its 95 % interval, and the p-value of 0.
+def crossed_errors(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standard errors of the mean of ``values`` [seeds, images], each with its degrees of freedom.
 
-    Seeds and images are crossed random effects, values[s, i] = mean + a_s + b_i + c_si. With S seeds and I images the
-    variance of the mean is estimated by (MS_seeds + MS_images − MS_rest) / (S I) from the mean squares of the analysis
-    of variance (Cornfield and Tukey, "Average values of mean squares in factorials", 1956), its degrees of freedom by
-    Satterthwaite's formula ("An approximate distribution of estimates of variance components", 1946). The interval is
-    never narrower, and p never smaller, than Student's over seeds alone. All are NaN for fewer than LEAST_SEEDS.
+    The first is that over seeds. The second is for new seeds and new images, which are crossed random effects,
+    values[s, i] = mean + a_s + b_i + c_si: with S seeds and I images, the variance of the mean is estimated by
+    (MS_seeds + MS_images − MS_rest) / (S I) from the mean squares of the analysis of variance (Cornfield and Tukey,
+    "Average values of mean squares in factorials", 1956), its degrees of freedom by Satterthwaite's formula ("An
+    approximate distribution of estimates of variance components", 1946). It is left out if it is the smaller one.
     """
     seeds, images = values.shape
     mean = values.mean()
-    if seeds < LEAST_SEEDS or math.isnan(mean):
-        return math.nan, math.nan, math.nan
     of_seeds, of_images = values.mean(1) - mean, values.mean(0) - mean
     rest = values - mean - of_seeds[:, None] - of_images
     freedom = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])
@@ -63,7 +61,19 @@ def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
     if total > squares[0]:
         variances = np.append(variances, total)
         degrees = np.append(degrees, total**2 / (squares**2 / freedom).sum())
-    errors = np.sqrt(variances / values.size)
+    return np.sqrt(variances / values.size), degrees
+
+
+def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
+    """The mean of ``values`` [seeds, images] for new seeds and new images: its 95 % interval, and the p-value of 0.
+
+    The interval is never narrower, and p never smaller, than Student's over seeds alone (``crossed_errors``). All are
+    NaN for fewer than LEAST_SEEDS.
+    """
+    mean = values.mean()
+    if len(values) < LEAST_SEEDS or math.isnan(mean):
+        return math.nan, math.nan, math.nan
+    errors, degrees = crossed_errors(values)
     half = (t_quantile(degrees) * errors).max()
     with np.errstate(divide="ignore"):  # an error of 0 gives p = 0
         p = (2 * stdtr(degrees, -abs(mean) / errors)).max() if half else float(mean == 0)
@@ -83,20 +93,23 @@ def holm(p: ArrayLike) -> np.ndarray:
     return adjusted
 
 
-def groups(means: list[float], different: Mapping[tuple[int, int], bool]) -> list[int]:
-    """The tie group of each optimizer: 1 for the best and all that are not significantly ``different`` from it.
+def compare_with_best(correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far each of k optimizers is behind the best at most, and whether it may be the best, each [k].
 
-    Group 2 is the best of the rest and all of the rest that are not different from it, and so on. ``different`` has
-    every pair (i, j) of indices, i < j.
+    ``correct`` is [k, seeds, images]. These are Hsu's comparisons with the best ("Constrained simultaneous confidence
+    intervals for multiple comparisons with the best", 1984) with the errors of ``crossed_errors``: all bounds hold
+    together, and the best is among those that may be it, in at least 95 % of cases. All with a mean above the lowest of
+    those that may be the best are counted among them. Fewer than LEAST_SEEDS, and one optimizer, give no bounds.
     """
-    result = [0] * len(means)
-    rest = sorted(range(len(means)), key=lambda i: -means[i])
-    number = 0
-    while rest:
-        number += 1
-        leader = rest[0]
-        tied = [i for i in rest if i == leader or not different[min(i, leader), max(i, leader)]]
-        for i in tied:
-            result[i] = number
-        rest = [i for i in rest if i not in tied]
-    return result
+    means = correct.mean((1, 2))
+    k, seeds = correct.shape[:2]
+    if k == 1 or seeds < LEAST_SEEDS:
+        return np.full(k, math.nan), np.full(k, True)
+    half = np.zeros((k, k))
+    for i, j in combinations(range(k), 2):
+        errors, degrees = crossed_errors(correct[i] - correct[j])
+        half[i, j] = half[j, i] = (stdtrit(degrees, 1 - SIGNIFICANT / (k - 1)) * errors).max()
+    behind = means[None, :] - means[:, None]  # of i behind j
+    candidates = np.flatnonzero((behind <= half).all(1))
+    bounds = [max(0, *(behind[i, j] + half[i, j] for j in candidates if j != i), 0) for i in range(k)]
+    return np.array(bounds), means >= means[candidates].min()

@@ -88,6 +88,8 @@ def train_options(study: Study, name: str, device: str) -> str:
         implementation=variant["implementation"],
         optimizer=variant["optimizer"],
         hyperparameters=hyperparameters(variant),
+        schedule=variant.get("schedule"),
+        warmup=variant.get("warmup"),
         device=device,
         **study.training,
     )

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from descent.optimizers import find
-from descent.variants import name_of
+from descent import classes
+from descent.optimizers import find, names
+from descent.variants import CONSTANT, name_of
 
 Grid = Mapping[str, Any]  # as in config.yaml: optimizer, and an axis for each hyperparameter
 Setting = dict[str, Any]  # a custom variant
@@ -26,10 +27,10 @@ def values(axis: Any) -> list:
 
 def axes(grid: Grid) -> dict[str, list]:
     """The grid's hyperparameters with their values; ``betas`` is one pair, or a list of pairs."""
-    names = sorted(grid.keys() - {"optimizer"}, key=lambda name: (name != "lr", name))  # whatever their order
+    ordered = sorted(grid.keys() - {"optimizer"}, key=lambda name: (name != "lr", name))  # whatever their order
     return {
         name: [grid[name]] if name == "betas" and not isinstance(grid[name][0], list) else values(grid[name])
-        for name in names
+        for name in ordered
     }
 
 
@@ -39,7 +40,8 @@ def swept(grid: Grid) -> list[str]:
 
 
 def setting(grid: Grid, hyperparameters: Mapping[str, Any]) -> Setting:
-    return {"implementation": "custom", "optimizer": grid["optimizer"]} | dict(hyperparameters)
+    implementation = "custom" if grid["optimizer"] in names() else "torch"
+    return {"implementation": implementation, "optimizer": grid["optimizer"]} | dict(hyperparameters)
 
 
 def points(grid: Grid) -> list[Setting]:
@@ -51,8 +53,13 @@ def points(grid: Grid) -> list[Setting]:
 
 def default(grid: Grid) -> Setting:
     """The default setting: swept hyperparameters have the defaults of their rule, others the grid's value."""
-    usual = find(grid["optimizer"]).defaults
+    usual = defaults(grid["optimizer"]) | CONSTANT
     return setting(grid, {name: its[0] if len(its) == 1 else usual[name] for name, its in axes(grid).items()})
+
+
+def defaults(optimizer: str) -> dict[str, Any]:
+    """The hyperparameters of a rule of ours, or of a class, with their defaults; None if there is no default."""
+    return find(optimizer).defaults if optimizer in names() else classes.defaults(optimizer)
 
 
 def trials(grids: Mapping[str, Grid]) -> list[str]:
@@ -72,5 +79,5 @@ def final(grids: Mapping[str, Grid], choices: Mapping[str, str]) -> list[str]:
 
 def edges(grid: Grid, chosen: Setting) -> list[str]:
     """The hyperparameters of a chosen setting that have the smallest or the largest value of the grid."""
-    its = {name: axes(grid)[name] for name in swept(grid) if name != "betas"}
+    its = {name: axes(grid)[name] for name in swept(grid) if name not in ("betas", "schedule")}
     return [name for name in its if chosen[name] in (min(its[name]), max(its[name]))]

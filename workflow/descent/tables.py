@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from descent.variants import in_words
+from descent.variants import CONSTANT, in_words
 
 Row = Mapping[str, Any]
 
@@ -126,7 +126,8 @@ def runs(records: Mapping[tuple[str, str], Row]) -> pd.DataFrame:
     rows = []
     for (network, variant), record in records.items():
         shuffled = ", shuffled" if record["shuffle"] else ""
-        its = f"{record['implementation']} {record['optimizer']}, {in_words(record['hyperparameters'])}"
+        schedule = {name: record[name] for name in CONSTANT if record[name] != CONSTANT[name]}
+        its = f"{record['implementation']} {record['optimizer']}, {in_words(record['hyperparameters'] | schedule)}"
         rows.append(
             {
                 "network": network,
@@ -146,11 +147,14 @@ def ranking(table: pd.DataFrame) -> pd.DataFrame:
     """A sweep's ranking.csv."""
     rows = []
     for row in table.to_dict("records"):
-        lost = pd.isna(row["group"])
-        shown = {"group": "" if lost else f"{row['group']:.0f}", "optimizer": row["optimizer"]}
+        lost = pd.isna(row["may_be_best"])
+        shown = {
+            "optimizer": row["optimizer"],
+            "may be the best": "" if lost else "yes" if row["may_be_best"] else "no",
+        }
         shown["test accuracy, %"] = "" if lost else spread(row, "test_accuracy", 100, 2) + diverged(row, "")
-        shown["95 % interval"] = "" if lost else interval(row, "test_accuracy", 100, 2)
-        shown["points behind"] = "" if lost else interval(row, "behind", 100, 2)
+        shown["worst seed"] = "" if lost else per_cent(row["worst_seed"])
+        shown["at most behind the best, points"] = "" if lost else per_cent(row["behind_at_most"])
         shown |= {"trials": row["trials"], "chosen": "every trial lost a seed" if lost else row["setting"]}
         shown["default"] = row["default_setting"]
         shown["its accuracy, %"] = spread(row, "default_test_accuracy", 100, 2) + diverged(row, "default_")

@@ -1,6 +1,6 @@
 """The training loop: mini-batch gradient descent on a stack of networks, one for each seed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -21,15 +21,22 @@ class Metrics(NamedTuple):
     accuracy: Tensor
 
 
-def train(parameters: Parameters, optimizer: Any, split: Split, epochs: Iterable[list[Minibatch]]) -> Iterator[Metrics]:
+def train(
+    parameters: Parameters,
+    optimizer: Any,
+    split: Split,
+    epochs: Iterable[list[Minibatch]],
+    fraction: Callable[[float], float] = lambda epochs: 1.0,
+) -> Iterator[Metrics]:
     """Train the networks of all seeds at once, in place, and yield the metrics of each epoch when it is done.
 
-    ``parameters`` are stacked over seeds and require gradients; ``optimizer`` updates them, with ``zero_grad()`` and
-    ``step()`` as in ``torch.optim``; ``epochs`` are those of ``minibatches``. The metrics are those of each minibatch
-    before its step, [minibatches, seeds].
+    ``parameters`` are stacked over seeds and require gradients; ``optimizer`` updates them, with ``param_groups``,
+    ``zero_grad()`` and ``step()`` as in ``torch.optim``; ``epochs`` are those of ``minibatches``; ``fraction`` gives
+    the fraction of the learning rate to use after so many epochs. The metrics are those of each minibatch before its
+    step, [minibatches, seeds].
     """
-    seeds = len(parameters["W0"])
-    for batches in epochs:
+    seeds, rates = len(parameters["W0"]), [group["lr"] for group in optimizer.param_groups]
+    for epoch, batches in enumerate(epochs):
         metrics = Metrics(*split.images.new_empty(2, len(batches), seeds))
         for i, batch in enumerate(batches):
             x = split.images[batch]  # [batch, 784], or [seeds, batch, 784] if shuffled
@@ -39,6 +46,8 @@ def train(parameters: Parameters, optimizer: Any, split: Split, epochs: Iterable
             loss = cross_entropy(logits, y)  # [seeds]
             optimizer.zero_grad()
             loss.sum().backward()  # a seed's parameters get the gradient of their own loss: no other depends on them
+            for group, lr in zip(optimizer.param_groups, rates):
+                group["lr"] = lr * fraction(epoch + i / len(batches))
             optimizer.step()
             metrics.loss[i] = loss.detach()
             metrics.accuracy[i] = accuracy(logits.detach(), y)

@@ -1,4 +1,4 @@
-"""A variant is an implementation, an optimizer and values of its hyperparameters, as in config.yaml."""
+"""A variant is an implementation, an optimizer, values of its hyperparameters and a schedule, as in config.yaml."""
 
 import json
 from collections.abc import Mapping
@@ -6,9 +6,11 @@ from typing import Any
 
 Variant = Mapping[str, Any]
 
+CONSTANT: dict[str, Any] = {"schedule": "constant", "warmup": 0}  # the schedule of a variant that has none
 
-def hyperparameters(variant: Variant) -> dict[str, Any]:
-    """A variant's hyperparameters; 1.0 becomes 1, as the two are one setting."""
+
+def settings(variant: Variant) -> dict[str, Any]:
+    """A variant's hyperparameters and schedule; 1.0 becomes 1, as the two are one setting."""
     return {
         key: int(value) if isinstance(value, float) and value.is_integer() else value
         for key, value in variant.items()
@@ -16,22 +18,27 @@ def hyperparameters(variant: Variant) -> dict[str, Any]:
     }
 
 
-def in_words(hyperparameters: Mapping[str, Any]) -> str:
-    """Hyperparameters as text, lr first, whatever their order: lr 0.1, momentum 0.9."""
-    names = sorted(hyperparameters, key=lambda name: (name != "lr", name))
-    return ", ".join(f"{name} {json.dumps(hyperparameters[name])}" for name in names)
+def hyperparameters(variant: Variant) -> dict[str, Any]:
+    """A variant's hyperparameters, without its schedule."""
+    return {key: value for key, value in settings(variant).items() if key not in CONSTANT}
+
+
+def in_words(settings: Mapping[str, Any]) -> str:
+    """Settings as text, lr first, whatever their order: lr 0.1, momentum 0.9, schedule linear."""
+    names = sorted(settings, key=lambda name: (name != "lr", name in CONSTANT, name))
+    return ", ".join(f"{name} {json.dumps(settings[name])}".replace('"', "") for name in names)
 
 
 def name_of(variant: Variant) -> str:
     """A name made of the values, for a folder: sgd_lr=0.01_momentum=0.9. (Snakemake cuts a job's names at commas.)"""
-    words = [f"{key}={show(value)}" for key, value in hyperparameters(variant).items()]
+    words = [f"{key}={show(value)}" for key, value in settings(variant).items()]
     return "_".join([variant["optimizer"], *words])
 
 
 def show(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(show, value))
-    return str(value).lower() if isinstance(value, bool) else f"{value:g}"
+    return str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
 
 
 def twins(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:

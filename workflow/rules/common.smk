@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import version
 
 from descent import bar, studies, sweep, terminal
+from descent.classes import package_version
 from descent.devices import choose, environment
 from descent.optimizers import names
 from descent.sources import digest, sources

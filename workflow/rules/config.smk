@@ -22,11 +22,17 @@ def one_line_for_a_mistake(file=None):
         sys.exit(f"{file}: {error}" if file else str(error))
 
 
-with one_line_for_a_mistake():  # in an optimizer's file
-    SCHEMA = experiment_schema()
+def check_all(config):
+    with one_line_for_a_mistake():  # in an optimizer's file, or of a class
+        schema = experiment_schema(config)
+    with one_line_for_a_mistake("config.yaml"):
+        check(config, schema)
+
+
 if Path("config.yaml").exists():
     with one_line_for_a_mistake("config.yaml"):
-        check(load(Path("config.yaml").read_bytes()), SCHEMA)
+        written = load(Path("config.yaml").read_bytes())
+    check_all(written)
 for file in workflow.overwrite_configfiles:
     with one_line_for_a_mistake(file):
         load(Path(file).read_bytes())
@@ -35,8 +41,7 @@ for file in workflow.overwrite_configfiles:
 configfile: "config.yaml"
 
 
-with one_line_for_a_mistake("config.yaml"):
-    check(config, SCHEMA)  # with the changes of --config and --configfile
+check_all(config)  # with the changes of --config and --configfile
 SOURCE = config["data"]["source"]
 if SOURCE and not os.path.isdir(SOURCE) and not os.path.exists("resources/mnist.safetensors"):
     sys.exit(f"config.yaml: data.source: there is no folder {SOURCE!r}")

@@ -30,6 +30,7 @@ rule train:
     params:
         code=lambda wildcards: code("train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])),
         torch=version("torch"),
+        package=lambda wildcards: package_version(STUDIES[wildcards.study].variants[wildcards.variant]["optimizer"]),
         options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
     shell:
         step(

@@ -11,7 +11,7 @@ from descent.files import write_json, write_table
 from descent.runs import Run
 from descent.statistics import describe
 from descent.steps import command_line
-from descent.variants import hyperparameters, name_of
+from descent.variants import name_of, settings
 
 # A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
 GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
@@ -40,7 +40,7 @@ def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
     rows = []
     for optimizer, grid in grids.items():
         for point in sweep.points(grid):
-            values = {h: json.dumps(v) if isinstance(v, list) else v for h, v in hyperparameters(point).items()}
+            values = {h: json.dumps(v) if isinstance(v, list) else v for h, v in settings(point).items()}
             trial = name_of(point)
             rows.append({"optimizer": optimizer, "trial": trial} | values | describe_trial(runs[trial]))
     measured = list(rows[0])[2 + len(sweep.axes(next(iter(grids.values())))) :]

@@ -189,8 +189,9 @@ def main() -> None:
 
 
 def what_differs(run: Run) -> str:
-    """A run's optimizer and hyperparameters as JSON."""
-    return json.dumps([run.record["optimizer"], run.record["hyperparameters"]], sort_keys=True)
+    """A run's optimizer, hyperparameters and schedule as JSON."""
+    names = ("optimizer", "hyperparameters", "schedule", "warmup")
+    return json.dumps([run.record[name] for name in names], sort_keys=True)
 
 
 if __name__ == "__main__":

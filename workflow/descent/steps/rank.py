@@ -1,47 +1,33 @@
 """Rank a sweep's optimizers, each at its best, and compute how many epochs a target accuracy takes."""
 
 import json
-import math
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from descent import sweep
+from descent import sweep, variants
 from descent.files import write_table
 from descent.runs import Run, read_table
-from descent.statistics import SIGNIFICANT, crossed_interval, describe, groups, holm
+from descent.statistics import compare_with_best, describe
 from descent.steps import command_line
-from descent.variants import hyperparameters, in_words, name_of
+from descent.variants import in_words, name_of
 
 
 def rank(chosen: dict[str, np.ndarray]) -> pd.DataFrame:
-    """One row per optimizer, best first: its tie group, and how far it is behind the best.
+    """One row per optimizer: how far it is behind the best at most, and whether it may be it.
 
-    ``chosen`` says whether each optimizer's final runs are right about each test image, [seeds, images]. All pairs are
-    compared for new seeds and new images, and their p-values are corrected together by Holm's method.
+    ``chosen`` says whether each optimizer's final runs are right about each test image, [seeds, images].
     """
-    order = sorted(chosen, key=lambda optimizer: -chosen[optimizer].mean())
-    pairs = list(combinations(range(len(order)), 2))
-    intervals = [crossed_interval(chosen[order[i]] - chosen[order[j]]) for i, j in pairs]
-    p = dict(zip(pairs, holm([p for *_, p in intervals])))
-    group = groups([chosen[optimizer].mean() for optimizer in order], {pair: p[pair] < SIGNIFICANT for pair in pairs})
-    rows = []
-    for j, optimizer in enumerate(order):
-        low, high, _ = intervals[pairs.index((0, j))] if j else (math.nan,) * 3
-        behind = chosen[order[0]].mean() - chosen[optimizer].mean()
-        rows.append(
-            {"optimizer": optimizer, "group": group[j]}
-            | {"behind_mean": behind, "behind_low": low, "behind_high": high, "p_holm": p.get((0, j), math.nan)}
-        )
-    return pd.DataFrame(rows)
+    behind, may_be_best = compare_with_best(np.stack(list(chosen.values())))
+    return pd.DataFrame({"optimizer": list(chosen), "behind_at_most": behind, "may_be_best": may_be_best})
 
 
 def describe_final(prefix: str, run: Run) -> dict:
     """Test accuracy over the seeds; a network that diverged counts with the accuracy that it has."""
-    accuracy = describe(f"{prefix}test_accuracy", run.correct.mean(1), (0, 1))
-    return {f"{prefix}runs": len(run.correct), f"{prefix}diverged_runs": len(run.diverged)} | accuracy
+    by_seed = run.correct.mean(1)
+    counts = {f"{prefix}runs": len(by_seed), f"{prefix}diverged_runs": len(run.diverged)}
+    return counts | describe(f"{prefix}test_accuracy", by_seed, (0, 1)) | {f"{prefix}worst_seed": by_seed.min()}
 
 
 def main() -> None:
@@ -63,17 +49,18 @@ def main() -> None:
         its = trials[trials["optimizer"] == optimizer]
         default = sweep.default(grid)
         row = {"optimizer": optimizer, "trials": len(its), "lost_trials": (its["lost_seeds"] > 0).sum()}
-        row |= {"default_setting": in_words(hyperparameters(default))}
+        row |= {"default_setting": in_words(variants.settings(default))}
         row |= describe_final("default_", Run(arguments.final / name_of(default)))
         if optimizer in choices:
             best = settings[choices[optimizer]]
-            row |= {"setting": in_words(hyperparameters(best)), "edge": ", ".join(sweep.edges(grid, best))}
+            row |= {"setting": in_words(variants.settings(best)), "edge": ", ".join(sweep.edges(grid, best))}
             row |= {"validation_accuracy_mean": its.loc[its["chosen"], "validation_accuracy_mean"].item()}
             row |= describe_final("", chosen[optimizer])
         described.append(row)
     ranks = rank({optimizer: run.correct for optimizer, run in chosen.items()})
-    ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right").sort_values(["group", "behind_mean"])
-    write_table(results / "ranking.csv", ranking.astype({"group": "Int64"}))
+    ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right")
+    ranking = ranking.sort_values("test_accuracy_mean", ascending=False, kind="stable")
+    write_table(results / "ranking.csv", ranking)
     targets = [
         {"optimizer": optimizer} | row
         for optimizer, run in chosen.items()

@@ -12,11 +12,13 @@ import torch
 from safetensors.torch import load_file
 
 from descent import mnist
+from descent.classes import package_version
 from descent.devices import device_name, prepare
 from descent.evaluation import classify, evaluate
 from descent.files import numbers, sha256, write_csv, write_json, write_tensors
-from descent.implementations import make_optimizer
+from descent.implementations import evaluating, make_optimizer
 from descent.mnist import Split
+from descent.schedules import SCHEDULES, fraction
 from descent.steps import command_line
 from descent.training import Metrics, divergence, minibatches, train
 
@@ -34,10 +36,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--initial", type=Path, required=True, help="the parameters that initialize wrote")
     parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
-    parser.add_argument("--optimizer", required=True, metavar="NAME", help="a file of descent/optimizers/")
+    parser.add_argument("--optimizer", required=True, metavar="NAME", help="a file of descent/optimizers/, or a class")
     parser.add_argument(
         "--hyperparameters", type=json.loads, required=True, metavar="JSON", help='for example {"lr": 0.01}'
     )
+    parser.add_argument("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate")
+    parser.add_argument("--warmup", type=float, default=0, help="fraction of the training in which lr rises from 0")
     parser.add_argument("--epochs", type=int, required=True)
     parser.add_argument("--batch-size", type=int, required=True)
     parser.add_argument("--evaluation-batch-size", type=int, default=256)
@@ -96,7 +100,7 @@ def main() -> None:
         optimizer = make_optimizer(
             arguments.implementation, arguments.optimizer, parameters.values(), **arguments.hyperparameters
         )
-    except ValueError as error:  # an optimizer that does not exist, or a value that it refuses
+    except (TypeError, ValueError) as error:  # an optimizer that does not exist, or values that it refuses
         raise SystemExit(str(error)) from error
     epochs = minibatches(
         training_split,
@@ -107,10 +111,14 @@ def main() -> None:
         drop_last=arguments.drop_last,
     )
 
+    def schedule(epochs_done: float) -> float:
+        return fraction(arguments.schedule, arguments.warmup, epochs_done / arguments.epochs)
+
     start, measured, evaluated = time.perf_counter(), [], []
-    for epoch, metrics in enumerate(train(parameters, optimizer, training_split, epochs)):
+    for epoch, metrics in enumerate(train(parameters, optimizer, training_split, epochs, schedule)):
         measured.append(metrics)
-        evaluated.append(evaluate(parameters, evaluation_split, arguments.evaluation_batch_size))
+        with evaluating(optimizer):
+            evaluated.append(evaluate(parameters, evaluation_split, arguments.evaluation_batch_size))
         training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
         seconds = time.perf_counter() - start
         print(
@@ -129,8 +137,9 @@ def main() -> None:
     epoch_of = [iteration // len(metrics.loss) for iteration in iterations]
     write_csv(folder / TRAINING, ["seed", "iteration", "epoch", *header], rows(training, seeds, iterations, epoch_of))
     write_csv(folder / EVALUATION, ["seed", "epoch", *header], rows(evaluation, seeds, range(arguments.epochs)))
-    write_tensors(folder / PARAMETERS, parameters)
-    classes = classify(parameters, classified_split, arguments.evaluation_batch_size)
+    with evaluating(optimizer):
+        write_tensors(folder / PARAMETERS, parameters)
+        classes = classify(parameters, classified_split, arguments.evaluation_batch_size)
     write_tensors(folder / PREDICTIONS, {"classes": classes, "labels": classified_split.labels.to(torch.uint8)})
     settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path)}
     found = {
@@ -143,6 +152,7 @@ def main() -> None:
         "device": device_name(device),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "package": package_version(arguments.optimizer),
         "sha256": {name: sha256(folder / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
     write_json(folder / "run.json", settings | found)
