@@ -116,11 +116,10 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
         config["networks"] = {"exercise": [8, 8], "notebook": [6]}
         config["training"] |= {"epochs": 2, "batch_size": 16}
         config["curves"]["smoothing"] = 5
-        config["sweep"] |= {"validation": 200, "seeds": 2, "epochs": 2, "final": {"epochs": 3, "seeds": 4}}
-        config["sweep"] |= {"targets": [0.5, 0.9999]}
+        config["sweep"] |= {"validation": 200, "seeds": 2, "final_seeds": 4, "targets": [0.5, 0.9999]}
         config["sweep"]["optimizers"] = {
             "sgd": {"optimizer": "sgd", "lr": [0.01, 0.1, 1000], "momentum": [0, 0.9]},
-            "adam": {"optimizer": "adam", "lr": [0.001, 0.01]},
+            "adam": {"optimizer": "adam", "lr": [0.001, 0.01], "schedule": "linear"},
         }
         config["data"] = {"source": str(folder), "sha256": checksums}
 

@@ -55,5 +55,7 @@ def test_the_trial_with_the_highest_mean_of_those_that_lost_no_seed_is_chosen():
     }
     table = describe_trials(grids, runs)
     assert table[table["chosen"]]["trial"].tolist() == ["sgd_lr=1"], "no trial of adam"
+    assert table[table["chosen_by_first_half"]]["trial"].tolist() == ["sgd_lr=10"], "its first seed did not diverge"
+    assert table[table["chosen_by_second_half"]]["trial"].tolist() == ["sgd_lr=1"]
     assert table["lr"].tolist() == [0.1, 1, 10, 1]
     assert table["betas"].tolist()[3] == "[0.9, 0.99]"

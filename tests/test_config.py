@@ -139,9 +139,10 @@ def test_two_variants_with_one_name_are_refused():
         ("optimizers.sgd.nesterov", [True, False], "sweep.optimizers.sgd.nesterov: [True, False] is not of type bool"),
         ("optimizers.sgd.lr", [0.1, 0.10000001], "sweep.optimizers.sgd: two settings of the sweep are equal to six"),
         ("optimizers", {}, "sweep.optimizers: is empty"),
-        ("final", 10, "sweep.final: 10 is not of type mapping; an example: {epochs: 20, seeds: 10}"),
+        ("optimizers.adam.schedule", "exponential", "sweep.optimizers.adam.schedule: 'exponential' is not one of constant"),
+        ("training.epoch", 5, "sweep.training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),
-        ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, epochs"),
+        ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, training"),
     ],
 )
 def test_a_wrong_sweep_is_named_in_one_line(path, value, message):

@@ -38,7 +38,7 @@ def grid(config: dict) -> None:
     """24 trials and two final runs."""
     config["device"] = "cpu"
     config["training"]["dtype"] = "float64"
-    config["sweep"] |= {"seeds": 1, "epochs": 1, "final": {"seeds": 1, "epochs": 1}}
+    config["sweep"] |= {"training": {"epochs": 1}, "seeds": 1, "final_seeds": 1}
     config["sweep"]["optimizers"] = {
         "sgd": {"optimizer": "sgd", "lr": {"log10": [-3, -1.5], "points": 6}, "momentum": [0, 0.3, 0.6, 0.9]}
     }

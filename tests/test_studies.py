@@ -21,7 +21,7 @@ CONFIG = {
     "evaluation": {"batch_size": 256},
     "variants": VARIANTS,
 }
-SWEEP = {"network": "b", "validation": 100, "epochs": 5, "seeds": 3, "final": {"seeds": 2, "epochs": 9}}
+SWEEP = {"network": "b", "validation": 100, "training": {"epochs": 5}, "seeds": 3, "final_seeds": 2}
 SWEEP["optimizers"] = {"sgd": {"optimizer": "sgd", "lr": [0.1, 1]}}
 
 
@@ -43,9 +43,8 @@ def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs()
     trials, final = swept.pop("sweep/trials"), swept.pop("sweep/final")
     assert swept == alone
     assert (trials.hidden, trials.seeds, final.seeds) == ([6], [1000, 1001, 1002], [2000, 2001])
-    shared = {"shuffle": False, "evaluation_batch_size": 256, "validation": 100}
-    assert trials.training == shared | {"epochs": 5}
-    assert final.training == shared | {"epochs": 9, "test": True}
+    assert trials.training == {"epochs": 5, "shuffle": False, "evaluation_batch_size": 256, "validation": 100}
+    assert final.training == trials.training | {"test": True}
     assert list(trials.variants) == ["sgd_lr=0.001", "sgd_lr=0.1", "sgd_lr=1"], "the default setting and the points"
     assert studies(CONFIG | {"sweep": SWEEP | {"network": "renamed"}}) == alone
 
@@ -86,7 +85,7 @@ def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
 def test_the_default_grids_have_as_many_trials_each_and_the_default_setting_among_them():
     assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {9}
     assert all(sweep.default(grid) in sweep.points(grid) for grid in GRIDS.values())
-    assert name_of(sweep.points(GRIDS["momentum"])[4]) == "sgd_lr=0.01_momentum=0.9"
+    assert name_of(sweep.points(GRIDS["momentum"])[4]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
 
 
 def test_spaced_values_are_powers_of_ten_to_six_digits():

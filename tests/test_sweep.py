@@ -11,7 +11,7 @@ from descent.runs import Run
 from safetensors.torch import load_file, save_file
 
 TRIALS = {f"sgd_lr={lr}_momentum={momentum}" for lr in (0.01, 0.1, 1000) for momentum in (0, 0.9)}
-TRIALS |= {"adam_lr=0.001", "adam_lr=0.01"}
+TRIALS |= {"adam_lr=0.001_schedule=linear", "adam_lr=0.01_schedule=linear"}
 TABLES = {"choose", "rank", "plot_sweep", "report_sweep"}
 
 
@@ -81,13 +81,13 @@ ROWS = {
     ),
     "another optimizer with the same points": (
         lambda c: c["sweep"]["optimizers"]["adam"].update(optimizer="adamw"),
-        train(["adamw_lr=0.001", "adamw_lr=0.01"]) | TABLES,
+        train(["adamw_lr=0.001_schedule=linear", "adamw_lr=0.01_schedule=linear"]) | TABLES,
     ),
     "another network": (
         lambda c: c["sweep"].update(network="notebook"),
         {"initialize sweep/trials"} | train(TRIALS) | TABLES,
     ),
-    "epochs": (lambda c: c["sweep"].update(epochs=1), train(TRIALS) | TABLES),
+    "epochs": (lambda c: c["sweep"]["training"].update(epochs=1), train(TRIALS) | TABLES),
     "targets": (lambda c: c["sweep"].update(targets=[0.6]), {"rank", "report_sweep"}),
 }
 
@@ -103,11 +103,12 @@ def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, swept_checkout):
 
 
 @pytest.mark.slow
-def test_longer_final_runs_train_the_chosen_and_the_default_settings_alone(swept_checkout):
-    swept_checkout.edit_config(lambda config: config["sweep"]["final"].update(epochs=4))
+def test_more_final_runs_train_the_chosen_and_the_default_settings_alone(swept_checkout):
+    swept_checkout.edit_config(lambda config: config["sweep"].update(final_seeds=5))
     choices = json.loads((swept_checkout.path / "results/sweep/choices.json").read_text())
-    settings = {*choices.values(), "adam_lr=0.001", "sgd_lr=0.001_momentum=0"}
-    assert stale(swept_checkout) == train(settings, stage="final") | {"rank", "report_sweep"}
+    settings = {*choices.values(), "adam_lr=0.001_schedule=linear", "sgd_lr=0.001_momentum=0"}
+    final = train(settings, stage="final") | {"initialize sweep/final"}
+    assert stale(swept_checkout) == final | {"rank", "report_sweep"}
 
 
 @pytest.mark.slow
@@ -137,7 +138,7 @@ def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_che
 @pytest.mark.slow
 def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_checkout):
     swept_checkout.edit_config(lambda config: config["sweep"]["optimizers"]["sgd"].update(lr=[1000], momentum=[0, 0.9]))
-    swept_checkout.edit_config(lambda config: config["sweep"]["final"].update(seeds=3))
+    swept_checkout.edit_config(lambda config: config["sweep"].update(final_seeds=3))
     run = swept_checkout.snakemake("sweep")
     assert "\n- Only adam could be ranked.\n" in run.stdout
     assert "\n- sgd: every trial lost a seed.\n" in run.stdout

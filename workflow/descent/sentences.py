@@ -182,16 +182,19 @@ def ranking(table: pd.DataFrame) -> list[str]:
         lines.append("The numbers of trials differ: more trials find a better setting.")
     for row in ranked[ranked["edge"] != ""].to_dict("records"):
         lines.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
+    for row in ranked[ranked["other_choices"] != ""].to_dict("records"):
+        lines.append(f"{row['optimizer']}: halves of the trials' seeds would have chosen {row['other_choices']}.")
     return lines + [f"{optimizer}: every trial lost a seed." for optimizer in unranked["optimizer"]]
 
 
-def sweep(config: Row) -> str:
+def sweep(config: Row, training: Row) -> str:
     """How a sweep of config.yaml compares its optimizers."""
-    final = config["final"]
+    shuffled = "shuffled anew in each epoch" if training["shuffle"] else "in the order of the files"
     return (
-        f"The network is {config['network']}. Each optimizer was tuned on the last {config['validation']} training "
-        f"images, with which no run trains: each trial is the mean of {count(config['seeds'], 'seed')} after "
-        f"{count(config['epochs'], 'epoch')}. The best trial and the default setting were then trained again, with "
-        f"{count(final['seeds'], 'new seed')} for {count(final['epochs'], 'epoch')}, and tested once. Seed by seed, "
-        "all start from the same parameters and see the same minibatches."
+        f"Each optimizer is compared at the best setting of its trials, which have the network {config['network']}, "
+        f"{count(training['epochs'], 'epoch')} and minibatches of {training['batch_size']}, {shuffled}. A trial is the "
+        f"mean of {count(config['seeds'], 'seed')} on the last {config['validation']} training images, with which no "
+        "run trains. The best trial and the default setting were then trained again in the same way, with "
+        f"{count(config['final_seeds'], 'new seed')}, and tested once. Seed by seed, all start from the same "
+        "parameters and see the same minibatches. With other seeds, another trial might have been chosen."
     )

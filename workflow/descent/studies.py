@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from descent import sweep as grid
+from descent import sweep
 from descent.variants import Variant, hyperparameters
 
 
@@ -23,18 +23,18 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
 
     A sweep whose network does not exist has none: the default run does not need it.
     """
-    networks, sweep = config["networks"], config.get("sweep")
+    networks, asked = config["networks"], config.get("sweep")
     training = config["training"] | {"evaluation_batch_size": config["evaluation"]["batch_size"]}
     found = {
         network: Study(hidden, sorted(config["seeds"]), training, config["variants"])
         for network, hidden in networks.items()
     }
-    if sweep and sweep["network"] in networks:
-        hidden, settings, final = networks[sweep["network"]], grid.settings(sweep["optimizers"]), sweep["final"]
-        trials = training | {"epochs": sweep["epochs"], "validation": sweep["validation"]}
-        tested = training | {"epochs": final["epochs"], "validation": sweep["validation"], "test": True}
-        found["sweep/trials"] = Study(hidden, numbered(grid.TRIALS, sweep["seeds"]), trials, settings)
-        found["sweep/final"] = Study(hidden, numbered(grid.FINAL, final["seeds"]), tested, settings)
+    if asked and asked["network"] in networks:
+        hidden, settings = networks[asked["network"]], sweep.settings(asked["optimizers"])
+        training = training | asked.get("training", {}) | {"validation": asked["validation"]}
+        found["sweep/trials"] = Study(hidden, numbered(sweep.TRIALS, asked["seeds"]), training, settings)
+        tested = training | {"test": True}
+        found["sweep/final"] = Study(hidden, numbered(sweep.FINAL, asked["final_seeds"]), tested, settings)
     return found
 
 

@@ -75,6 +75,6 @@ rule report_sweep:
         "results/sweep/report_sweep.log",
     params:
         code=code("report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))),
-        options=options(sweep=SWEEP, results="results"),
+        options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),
     shell:
         step("report_sweep", "{params.options}")

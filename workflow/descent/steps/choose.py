@@ -16,27 +16,39 @@ from descent.variants import name_of, settings
 # A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
 GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
 
+# Each choice, and the mean validation accuracy that makes it: over all seeds, and over each half of them.
+CHOICES = {
+    "chosen": "validation_accuracy_mean",
+    "chosen_by_first_half": "first_half_mean",
+    "chosen_by_second_half": "second_half_mean",
+}
+
 
 def describe_trial(run: Run) -> dict:
     """What a trial reaches after its last epoch, over its seeds.
 
     A seed is lost if it diverged, or if its network ends up guessing: a loss of at least GUESSING_LOSS and an accuracy
-    of at most GUESSING_ACCURACY. A trial that lost a seed has no mean.
+    of at most GUESSING_ACCURACY. A trial that lost a seed has no mean, nor has the half with that seed.
     """
     last = run.evaluation[run.evaluation["epoch"] == run.record["epochs"] - 1]
     diverged = last["seed"].isin(run.diverged)
     guessing = (last["loss"] >= GUESSING_LOSS) & (last["accuracy"] <= GUESSING_ACCURACY) & ~diverged
     kept = last.mask(diverged | guessing)
+    halves = kept["accuracy"].iloc[: len(kept) // 2], kept["accuracy"].iloc[len(kept) // 2 :]
     return (
         {"seeds": len(last), "diverged_seeds": diverged.sum(), "guessing_seeds": guessing.sum()}
         | {"lost_seeds": (diverged | guessing).sum()}
         | describe("validation_accuracy", kept["accuracy"], (0, 1))
+        | dict(zip(["first_half_mean", "second_half_mean"], (half.mean(skipna=False) for half in halves)))
         | describe("validation_loss", kept["loss"], (0, math.inf))
     )
 
 
 def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
-    """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed."""
+    """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed.
+
+    The choice is repeated with each half of the seeds alone, to show how much it depends on them.
+    """
     rows = []
     for optimizer, grid in grids.items():
         for point in sweep.points(grid):
@@ -46,8 +58,10 @@ def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
     measured = list(rows[0])[2 + len(sweep.axes(next(iter(grids.values())))) :]
     swept = dict.fromkeys(name for grid in grids.values() for name in sweep.axes(grid))
     table = pd.DataFrame(rows, columns=["optimizer", "trial", *swept, *measured])
-    best = table.dropna(subset="validation_accuracy_mean").groupby("optimizer")["validation_accuracy_mean"].idxmax()
-    return table.assign(chosen=table.index.isin(best))
+    for chosen, mean in CHOICES.items():
+        best = table.dropna(subset=mean).groupby("optimizer")[mean].idxmax()
+        table[chosen] = table.index.isin(best)
+    return table
 
 
 def main() -> None:

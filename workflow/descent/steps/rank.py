@@ -1,6 +1,7 @@
 """Rank a sweep's optimizers, each at its best, and compute how many epochs a target accuracy takes."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from descent.files import write_table
 from descent.runs import Run, read_table
 from descent.statistics import compare_with_best, describe
 from descent.steps import command_line
+from descent.steps.choose import CHOICES
 from descent.variants import in_words, name_of
+
+NEAR = 0.005  # half a point
 
 
 def rank(chosen: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -28,6 +32,20 @@ def describe_final(prefix: str, run: Run) -> dict:
     by_seed = run.correct.mean(1)
     counts = {f"{prefix}runs": len(by_seed), f"{prefix}diverged_runs": len(run.diverged)}
     return counts | describe(f"{prefix}test_accuracy", by_seed, (0, 1)) | {f"{prefix}worst_seed": by_seed.min()}
+
+
+def other_choices(grid: sweep.Grid, trials: pd.DataFrame, settings: dict[str, sweep.Setting]) -> str:
+    """What the halves of the trials' seeds would have chosen, in words; empty if both choose what all seeds do."""
+    chosen, *halves = (trials.loc[trials[name], "trial"].tolist() for name in CHOICES)
+    words = [in_words({name: settings[trial][name] for name in sweep.swept(grid)}) for half in halves for trial in half]
+    return " or ".join(words) if any(half not in ([], chosen) for half in halves) else ""
+
+
+def tolerance(trials: pd.DataFrame) -> float:
+    """Decades from the smallest to the largest learning rate that comes within NEAR of the best validation accuracy."""
+    best = trials.groupby("lr")["validation_accuracy_mean"].max()
+    near = best.index[best >= best.max() - NEAR]
+    return math.log10(near.max() / near.min())
 
 
 def main() -> None:
@@ -55,6 +73,7 @@ def main() -> None:
             best = settings[choices[optimizer]]
             row |= {"setting": in_words(variants.settings(best)), "edge": ", ".join(sweep.edges(grid, best))}
             row |= {"validation_accuracy_mean": its.loc[its["chosen"], "validation_accuracy_mean"].item()}
+            row |= {"other_choices": other_choices(grid, its, settings), "tolerance": tolerance(its)}
             row |= describe_final("", chosen[optimizer])
         described.append(row)
     ranks = rank({optimizer: run.correct for optimizer, run in chosen.items()})

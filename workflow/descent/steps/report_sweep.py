@@ -15,9 +15,10 @@ from descent.steps import command_line
 def main() -> None:
     parser = command_line(__doc__, "Writes sweep.html, sweep/ranking.md, and sweep/experiment.json with the config.")
     parser.add_argument("--sweep", type=json.loads, required=True, metavar="JSON", help="the sweep of config.yaml")
+    parser.add_argument("--training", type=json.loads, required=True, metavar="JSON", help="how it trains")
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     arguments = parser.parse_args()
-    results, sweep = arguments.results, arguments.sweep
+    results, sweep, training = arguments.results, arguments.sweep, arguments.training
     folder = results / "sweep"
 
     ranking, trials, targets = (read_table(folder / f"{name}.csv") for name in ("ranking", "trials", "targets"))
@@ -25,18 +26,19 @@ def main() -> None:
     used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in sweep["optimizers"].values()])]
     answer = sentences.ranking(ranking) + sentences.wrong_rules(used)
 
-    write_json(folder / "experiment.json", sweep)
+    experiment = {"training": training, "sweep": sweep}
+    write_json(folder / "experiment.json", experiment)
     write_text(folder / "ranking.md", to_markdown(answer, tables.ranking(ranking)))
     write_page(
         results / "sweep.html",
         "sweep.html.j2",
         answer=answer,
-        compared=sentences.sweep(sweep),
+        compared=sentences.sweep(sweep, training),
         ranking=tables.ranking(ranking),
         targets=tables.targets(targets),
         trials=tables.trials(trials),
         sensitivity=data_uri(folder / "sensitivity.svg"),
-        sweep_yaml=yaml.safe_dump({"sweep": sweep}, sort_keys=False, default_flow_style=None, width=100),
+        sweep_yaml=yaml.safe_dump(experiment, sort_keys=False, default_flow_style=None, width=100),
     )
 
 
