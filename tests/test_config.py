@@ -94,7 +94,7 @@ def with_line(number: int, line: str) -> bytes:
 def keys() -> list[tuple[int, str]]:
     """The config's lines with a key; without those alone in their mapping, which without a colon are strings."""
     numbered = enumerate(TEXT.splitlines(), 1)
-    alone = re.compile(r"  (batch_size: 256|smoothing|source)\b")
+    alone = re.compile(r"  (batch_size: 256|training|smoothing|source)\b")
     return [(number, line) for number, line in numbered if re.match(r" *\w+:", line) and not alone.match(line)]
 
 
@@ -140,6 +140,7 @@ def test_two_variants_with_one_name_are_refused():
         ("optimizers.sgd.lr", [0.1, 0.10000001], "sweep.optimizers.sgd: two settings of the sweep are equal to six"),
         ("optimizers", {}, "sweep.optimizers: is empty"),
         ("optimizers.adam.schedule", "exponential", "sweep.optimizers.adam.schedule: 'exponential' is not one of constant"),
+        ("training {shuffle", "true}", "sweep: unknown key 'training {shuffle' (missing colon?); the keys here are"),
         ("training.epoch", 5, "sweep.training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),
         ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, training"),

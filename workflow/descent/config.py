@@ -222,7 +222,7 @@ def key_hint(error: ValidationError) -> str:
     without_value = [key for key, value in error.instance.items() if value is None]
     if any(isinstance(key, int) for key in without_value):
         return " (decimal numbers need a point: 0.1)"
-    return " (missing colon?)" if any(" " in str(key) for key in without_value) else ""
+    return " (missing colon?)" if any(" " in str(key) for key in error.instance) else ""
 
 
 def form_hint(error: ValidationError) -> str:
