@@ -139,7 +139,11 @@ def test_two_variants_with_one_name_are_refused():
         ("optimizers.sgd.nesterov", [True, False], "sweep.optimizers.sgd.nesterov: [True, False] is not of type bool"),
         ("optimizers.sgd.lr", [0.1, 0.10000001], "sweep.optimizers.sgd: two settings of the sweep are equal to six"),
         ("optimizers", {}, "sweep.optimizers: is empty"),
-        ("optimizers.adam.schedule", "exponential", "sweep.optimizers.adam.schedule: 'exponential' is not one of constant"),
+        (
+            "optimizers.adam.schedule",
+            "exponential",
+            "sweep.optimizers.adam.schedule: 'exponential' is not one of constant",
+        ),
         ("training {shuffle", "true}", "sweep: unknown key 'training {shuffle' (missing colon?); the keys here are"),
         ("training.epoch", 5, "sweep.training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),

@@ -82,10 +82,10 @@ def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
     )
 
 
-def test_the_default_grids_have_as_many_trials_each_and_the_default_setting_among_them():
-    assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {9}
-    assert all(sweep.default(grid) in sweep.points(grid) for grid in GRIDS.values())
-    assert name_of(sweep.points(GRIDS["momentum"])[4]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
+def test_the_default_grids_have_as_many_trials_each():
+    assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {7}
+    assert name_of(sweep.points(GRIDS["momentum"])[2]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
+    assert name_of(sweep.default(GRIDS["momentum"])) == "sgd_lr=0.001_momentum=0.9_schedule=linear"
 
 
 def test_spaced_values_are_powers_of_ten_to_six_digits():

@@ -36,7 +36,7 @@ def answer(
 def best(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
     """Which variant of a network is best, and whether it is really better than the next.
 
-    A variant that is the same to the bit is not the next one: ``differences`` does not have it.
+    A twin with the same setting is not the next one: ``differences`` does not have it.
     """
     ranked = summary[summary["network"] == network].dropna(subset="test_accuracy_mean")
     ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
@@ -48,7 +48,7 @@ def best(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
     pairs = {frozenset([row["variant"], row["other"]]): row for row in within.to_dict("records")}
     for other in (row["variant"] for row in others):
         if found := pairs.get(frozenset([first["variant"], other])):
-            figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low_new_images", "high_new_images")]
+            figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low", "high")]
             mean, *ends = (found[figure] * (1 if found["variant"] == first["variant"] else -1) for figure in figures)
             line += f", {per_cent(mean)} points above {other}"
             if not math.isnan(ends[0]):

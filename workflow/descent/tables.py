@@ -10,22 +10,24 @@ from descent.variants import CONSTANT, in_words
 
 Row = Mapping[str, Any]
 
+MOST_IN_A_LIST = 4  # settings whose differences are listed pair by pair
+
 
 def spread(row: Row, figure: str, scale: float = 1, digits: int = 4) -> str:
     """Mean ± standard deviation of a figure of ``statistics.describe``."""
     mean, std = row[f"{figure}_mean"] * scale, row[f"{figure}_std"] * scale
     if math.isnan(mean):
         return "diverged"
-    return f"{mean:.{digits}f}" + ("" if math.isnan(std) else f" ± {std:.{digits}f}")
+    return f"{mean:z.{digits}f}" + ("" if math.isnan(std) else f" ± {std:.{digits}f}")
 
 
-def interval(row: Row, figure: str, scale: float = 1, digits: int = 4, kind: str = "") -> str:
+def interval(row: Row, figure: str, scale: float = 1, digits: int = 4) -> str:
     """The 95 % interval of a figure; empty if there is none."""
-    low, high = row[f"{figure}_low{kind}"] * scale, row[f"{figure}_high{kind}"] * scale
-    return "" if math.isnan(low) else f"{low:.{digits}f} to {high:.{digits}f}"
+    low, high = row[f"{figure}_low"] * scale, row[f"{figure}_high"] * scale
+    return "" if math.isnan(low) else f"{low:z.{digits}f} to {high:z.{digits}f}"
 
 
-def per_cent(value: float, form: str = ".2f") -> str:
+def per_cent(value: float, form: str = "z.2f") -> str:
     return "" if math.isnan(value) else f"{value * 100:{form}}"
 
 
@@ -39,6 +41,7 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         )
         shown["test accuracy, %"] = lost if row["diverged_seeds"] else spread(row, "test_accuracy", 100, 2)
         shown["95 % interval"] = interval(row, "test_accuracy", 100, 2)
+        shown["worst seed"] = per_cent(row["test_accuracy_worst_seed"])
         shown["test loss, nats"] = spread(row, "test_loss")
         rows.append(shown)
     return pd.DataFrame(rows)
@@ -52,21 +55,42 @@ def contrast(row: Row) -> str:
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:
-    """differences.csv: which differences are real."""
+    """differences.csv: which differences are real; without those of the ``matrices``."""
     rows = []
-    for row in table.to_dict("records"):
+    for row in table[~table["network"].isin(matrices(table)) | across(table)].to_dict("records"):
         verdict = "too few seeds" if pd.isna(row["real"]) else "yes" if row["real"] else "not shown"
         rows.append(
             {
                 "difference": contrast(row),
                 "test accuracy, points": spread(row, "test_accuracy_difference", 100, 2),
-                "95 % interval": interval(row, "test_accuracy_difference", 100, 2, "_new_images"),
+                "95 % interval": interval(row, "test_accuracy_difference", 100, 2),
                 "p, corrected": "" if math.isnan(row["p_holm"]) else f"{row['p_holm']:.1g}",
                 "real?": verdict,
                 "test loss, nats": spread(row, "test_loss_difference"),
             }
         )
     return pd.DataFrame(rows)
+
+
+def across(table: pd.DataFrame) -> pd.Series:
+    """Which rows of differences.csv compare two networks."""
+    return table["network"] != table["other_network"]
+
+
+def matrices(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """differences.csv within each network that has more settings than a list of pairs can show: row minus column."""
+    found = {}
+    for network, its in table[~across(table)].groupby("network", sort=False):
+        names = list(dict.fromkeys([*its["other"], *its["variant"]]))
+        if len(names) <= MOST_IN_A_LIST:
+            continue
+        cells = pd.DataFrame("", index=names, columns=names)
+        for row in its.to_dict("records"):
+            mean = row["test_accuracy_difference_mean"] * 100
+            for one, other, difference in ((row["variant"], row["other"], mean), (row["other"], row["variant"], -mean)):
+                cells.loc[one, other] = "" if math.isnan(mean) else f"{difference:+z.2f}{' *' * (row['real'] is True)}"
+        found[str(network)] = cells.rename_axis("row − column, points").reset_index()
+    return found
 
 
 def targets(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -128,6 +152,7 @@ def runs(records: Mapping[tuple[str, str], Row]) -> pd.DataFrame:
         shuffled = ", shuffled" if record["shuffle"] else ""
         schedule = {name: record[name] for name in CONSTANT if record[name] != CONSTANT[name]}
         its = f"{record['implementation']} {record['optimizer']}, {in_words(record['hyperparameters'] | schedule)}"
+        its += f" ({record['package']})" if record["package"] else ""
         rows.append(
             {
                 "network": network,

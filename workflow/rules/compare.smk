@@ -17,22 +17,6 @@ rule plot_curves:
         step("plot_curves", "{params.options} --folder results/{wildcards.study}")
 
 
-rule summarize:
-    input:
-        expand(rules.initialize.output.metrics, study=NETWORKS),
-        TRAINED,
-    output:
-        report("results/summary.csv", category="Tables"),
-        expand("results/{table}.csv", table=["initial", "differences", "targets", "epochs"]),
-    log:
-        "results/summarize.log",
-    params:
-        code=code("summarize"),
-        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
-    shell:
-        step("summarize", "{params.options}")
-
-
 rule check_optimizers:
     output:
         "results/optimizers.csv",
@@ -45,6 +29,23 @@ rule check_optimizers:
         options=options(settings=twin_settings(config["variants"])),
     shell:
         step("check_optimizers", "{params.options} --output {output}")
+
+
+rule summarize:
+    input:
+        expand(rules.initialize.output.metrics, study=NETWORKS),
+        TRAINED,
+        rules.check_optimizers.output,
+    output:
+        report("results/summary.csv", category="Tables"),
+        expand("results/{table}.csv", table=["initial", "differences", "targets", "epochs"]),
+    log:
+        "results/summarize.log",
+    params:
+        code=code("summarize"),
+        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
+    shell:
+        step("summarize", "{params.options}")
 
 
 rule compare_twins:
@@ -64,7 +65,8 @@ rule compare_twins:
 
 rule compare_published:
     input:
-        rules.summarize.input,
+        expand(rules.initialize.output.metrics, study=NETWORKS),
+        TRAINED,
     output:
         expand("results/{table}.csv", table=["published", "reproduction"]),
     log:

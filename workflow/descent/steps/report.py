@@ -52,6 +52,7 @@ def main() -> None:
         ],
         summary=summary,
         differences=tables.differences(data["differences"]),
+        matrices=tables.matrices(data["differences"]),
         targets=tables.targets(data["targets"], data["summary"]),
         optimizers=tables.optimizers(optimizers),
         wrong_settings=tables.wrong_settings(optimizers),

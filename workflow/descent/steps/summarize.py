@@ -10,19 +10,18 @@ import numpy as np
 import pandas as pd
 
 from descent.files import write_table
-from descent.runs import Run
+from descent.runs import Run, read_table
 from descent.statistics import SIGNIFICANT, crossed_interval, describe, holm
 from descent.steps import command_line
+from descent.variants import CONSTANT, in_words
 
 METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
 
 # The columns of differences.csv, which may have no row.
-DIFFERENCES = ["network", "variant", "other_network", "other", "seeds"] + [
-    f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std", "low", "high")
-]
-DIFFERENCES += [f"test_accuracy_difference_{figure}_new_images" for figure in ("low", "high")]
-DIFFERENCES += ["p", "p_holm", "real"]
+DIFFERENCES = ["network", "variant", "other_network", "other", "seeds"]
+DIFFERENCES += [f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std")]
+DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high", "p", "p_holm", "real"]
 
 
 class Final(NamedTuple):
@@ -30,19 +29,22 @@ class Final(NamedTuple):
 
     network: str
     variant: str
+    setting: tuple[str, ...]  # what it was trained with; twins whose rule is right have the same
     last: pd.DataFrame  # after the last epoch, by seed: columns accuracy and loss
     correct: np.ndarray  # [seeds, images], 0 or 1
-    checksums: dict[str, str]  # of what was trained: equal ones are equal to the bit
 
 
-def read(network: str, variant: str, run: Run) -> Final:
-    """Read what a variant reaches; seeds that diverged are NaN."""
+def read(network: str, variant: str, run: Run, wrong: set[tuple[str, str]]) -> Final:
+    """Read what a variant reaches; seeds that diverged are NaN. ``wrong`` are the settings in which a rule is wrong."""
     last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
     lost = last.index.isin(list(run.diverged))
     last[lost] = math.nan
     correct = run.correct.copy()
     correct[lost] = math.nan
-    return Final(network, variant, last, correct, run.record["sha256"])
+    optimizer, its = run.record["optimizer"], in_words(run.record["hyperparameters"])
+    schedule = in_words({name: run.record[name] for name in CONSTANT})
+    setting = (optimizer, its, schedule, run.record["implementation"] if (optimizer, its) in wrong else "")
+    return Final(network, variant, setting, last, correct)
 
 
 def describe_initial(network: str, initial: pd.DataFrame) -> dict:
@@ -65,19 +67,20 @@ def describe_final(final: Final, run: Run) -> dict:
     }
     for metric, bounds in METRICS.items():
         row |= describe(f"test_{metric}", final.last[metric], bounds)
+    row["test_accuracy_worst_seed"] = final.last["accuracy"].min(skipna=False)
     by_seed = ("diverged" if math.isnan(value) else f"{value:.4f}" for value in final.last["accuracy"])
     lowest = math.nan if run.diverged else losses.idxmin() + 1
     return row | {"test_accuracy_by_seed": " ".join(by_seed), "lowest_test_loss_epochs": lowest}
 
 
 def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
-    """The pairs to compare: two variants of one network, and a variant in two networks.
+    """The pairs to compare: two settings in one network, and a setting in two networks.
 
-    Variants that are the same to the bit, as twins may be, count once, under the first one's name.
+    Twins have one setting, so they count once, under the first one's name.
     """
     once: dict[tuple[str, ...], Final] = {}
     for final in finals:
-        once.setdefault((final.network, *final.checksums.values()), final)
+        once.setdefault((final.network, *final.setting), final)
     return [
         (one, other)
         for other, one in combinations(once.values(), 2)
@@ -89,19 +92,14 @@ def describe_difference(one: Final, other: Final) -> dict:
     """``one`` minus ``other``, seed by seed: a row of differences.csv, without its last two columns.
 
     Variants of a network start alike and see the same minibatches, seed by seed, so what the seed adds to both
-    cancels. The interval ``_low`` to ``_high`` is for new seeds on these test images, ``_new_images`` for new seeds
-    and new images.
+    cancels. The interval from ``_low`` to ``_high`` is that of ``crossed_interval``.
     """
+    low, high, p = crossed_interval(one.correct - other.correct)
     row: dict[str, Any] = {"network": one.network, "variant": one.variant}
     row |= {"other_network": other.network, "other": other.variant, "seeds": len(one.last)}
     for metric in METRICS:
         row |= describe(f"test_{metric}_difference", one.last[metric] - other.last[metric])
-    low, high, p = crossed_interval(one.correct - other.correct)
-    return row | {
-        "test_accuracy_difference_low_new_images": low,
-        "test_accuracy_difference_high_new_images": high,
-        "p": p,
-    }
+    return row | {"test_accuracy_difference_low": low, "test_accuracy_difference_high": high, "p": p}
 
 
 def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
@@ -140,12 +138,15 @@ def main() -> None:
     arguments = parser.parse_args()
     results = arguments.results
 
+    checked = read_table(results / "optimizers.csv")
+    different = checked[checked["verdict"] == "different"]
+    wrong = set(zip(different["optimizer"], different["setting"]))
     initial, summary, finals, targets, epochs = [], [], [], [], []
     for network in arguments.networks:
         initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
         for variant in arguments.variants:
             run, names = Run(results / network / variant), {"network": network, "variant": variant}
-            finals.append(read(network, variant, run))
+            finals.append(read(network, variant, run, wrong))
             summary.append(describe_final(finals[-1], run))
             targets += [names | row for row in run.describe_targets(TARGETS)]
             epochs.append(running_means(network, variant, run))
