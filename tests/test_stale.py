@@ -192,17 +192,30 @@ def test_the_small_mnist_is_too_large_to_be_compared_by_content_without_being_as
     assert (finished_twins.path / "resources/mnist.safetensors").stat().st_size > 1_000_000
 
 
-def test_a_pytorch_of_another_version_trains_again(twins, tmp_path):
+FREE = {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", "lr": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        ("torch", AFTER_INITIALIZE | AFTER_CHECK),
+        pytest.param("schedulefree", {"train exercise torch_sgd"} | AFTER - {"compare_twins"}, marks=pytest.mark.slow),
+    ],
+)
+def test_a_package_of_another_version_trains_again(package, expected, twins, tmp_path):
+    if package == "schedulefree":
+        twins.edit_config(lambda config: config["variants"].update(torch_sgd=FREE))
+        twins.snakemake()
     # What the installed packages say of themselves; nothing is installed or faked but the version's number.
     (information,) = (
-        file for file in importlib.metadata.distribution("torch").files if file.match("torch-*.dist-info/METADATA")
+        file for file in importlib.metadata.distribution(package).files if file.match(f"{package}-*.dist-info/METADATA")
     )
     newer = tmp_path / "newer" / information.parent.name
     shutil.copytree(information.locate().parent, newer)
     metadata = newer / "METADATA"
     metadata.write_text(re.sub(r"^Version: .*", "Version: 99.0", metadata.read_text(), count=1, flags=re.MULTILINE))
     run = twins.snakemake("--dry-run", PYTHONPATH=str(newer.parent))
-    assert twins.jobs(run.stdout) == AFTER_INITIALIZE | AFTER_CHECK
+    assert twins.jobs(run.stdout) == expected
 
 
 def test_a_copy_of_the_folder_has_nothing_to_do(twins, tmp_path):

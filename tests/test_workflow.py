@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import subprocess
+from importlib.metadata import version
 
 import pandas as pd
 import pytest
@@ -111,6 +112,31 @@ def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
         value = "torch" if wrong == "implementation" else 0.5
         checkout.edit_config(lambda config: config["variants"].update(mine=mine | {wrong: value}))  # noqa: B023
         assert f"config.yaml: {message}" in checkout.snakemake(check=False).stderr
+
+
+def test_a_class_is_a_line_of_the_config_by_its_name_or_its_import_path(checkout):
+    mine = {
+        "free": {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", "lr": 1.0, "warmup_steps": 10},
+        "nadam": {"implementation": "torch", "optimizer": "nadam", "lr": 0.01, "schedule": "cosine", "warmup": 0.1},
+    }
+    checkout.edit_config(lambda config: config["variants"].update(mine))
+    checkout.snakemake(*(f"results/exercise/{name}/run.json" for name in mine))
+    records = {}
+    for name in mine:
+        evaluation = pd.read_csv(checkout.path / f"results/exercise/{name}/evaluation.csv")
+        assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
+        records[name] = json.loads((checkout.path / f"results/exercise/{name}/run.json").read_text())
+    assert (records["free"]["package"], records["nadam"]["package"]) == (
+        f"schedulefree {version('schedulefree')}",
+        None,
+    )
+    assert (records["nadam"]["schedule"], records["nadam"]["warmup"]) == ("cosine", 0.1)
+    for change, message in (
+        ({"momentun": 0.9}, "config.yaml: variants.free: unknown key 'momentun'; the keys here are implementation,"),
+        ({"optimizer": "not_there.Lion"}, "not_there.Lion needs the package not_there, which is not installed"),
+    ):
+        checkout.edit_config(lambda config: config["variants"].update(free=mine["free"] | change))  # noqa: B023
+        assert message in checkout.snakemake("--dry-run", check=False).stderr.splitlines()[-1]
 
 
 def test_a_file_that_is_no_rule_is_named_in_one_line(checkout):

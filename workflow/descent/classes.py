@@ -58,4 +58,4 @@ def package_version(name: str) -> str | None:
     """The package of a class with an import path, and its version; None for ``torch.optim``'s classes and for rules."""
     module, dot, _ = name.partition(".")
     distributions = packages_distributions().get(module, []) if dot else []
-    return ", ".join(f"{its} {version(its)}" for its in distributions) or None
+    return ", ".join(f"{its} {version(its)}" for its in sorted(set(distributions))) or None
