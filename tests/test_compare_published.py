@@ -93,7 +93,7 @@ def test_one_seed_has_no_interval_to_lie_in(run):
 def recorded(implementation="custom", losses=(1.0,), diverged=(), **change):
     """A run that repeats one of the lab's, but for a ``change`` of its record; of each seed a mean training loss."""
     record = {"optimizer": "sgd", "epochs": 20, "batch_size": 128, "shuffle": False, "drop_last": True}
-    record |= {"schedule": "constant", "warmup": 0}
+    record |= {"schedule": "constant", "warmup": 0, "activation": "relu"}
     record |= {"implementation": implementation, "hyperparameters": {"lr": 0.01}}
     rows = [{"seed": seed, "loss": loss + sign} for seed, loss in enumerate(losses) for sign in (0.5, -0.5)]
     return SimpleNamespace(record=record | change, training=pd.DataFrame(rows), diverged=dict.fromkeys(diverged, 3))
@@ -118,6 +118,7 @@ MOMENTUM = {"hyperparameters": {"lr": 0.01, "momentum": 0.9}}
         ({"optimizer": "adam"}, {"lr": 0.01}, ("sgd", "optimizer is adam, the lab's is sgd")),
         ({"epochs": 2}, {"lr": 0.01}, ("sgd", "epochs is 2, the lab's is 20")),
         ({"shuffle": True}, {"lr": 0.01}, ("sgd", "shuffle is True, the lab's is False")),
+        ({"activation": "tanh"}, {"lr": 0.01}, ("sgd", "activation is tanh, the lab's is relu")),
         ({"schedule": "linear"}, {"lr": 0.01}, ("sgd", "schedule is linear, the lab's is constant")),
     ],
 )

@@ -56,6 +56,12 @@ def test_the_default_config_is_the_labs():
         ("variants.initial", ADAM, r"variants: 'initial' is reserved; choose another name"),
         ("variants", {}, r"variants: is empty; at least one entry is needed"),
         ("networks.exercise", [100, 0], r"networks\.exercise\.1: 0 is less than 1"),
+        ("networks.exercise", 100, r"networks\.exercise: 100 is not of type list; an example: \[100, 100\]$"),
+        (
+            "networks.exercise",
+            {"hidden": [8], "activation": "relo"},
+            r"exercise\.activation: 'relo' is not one of relu",
+        ),
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
@@ -106,7 +112,7 @@ def test_a_missing_colon_is_reported_on_its_own_line():
 
 
 def test_a_tab_is_named():
-    assert verdict(TEXT.replace("  epochs: 20", "\tepochs: 20").encode()) == "line 10: has a tab: use spaces"
+    assert verdict(TEXT.replace("  epochs: 20", "\tepochs: 20").encode()) == "line 11: has a tab: use spaces"
 
 
 @pytest.mark.parametrize("change", [1, -1])

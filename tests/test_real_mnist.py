@@ -49,14 +49,10 @@ def test_every_minibatch_of_an_epoch_is_that_of_an_independent_loop(activation, 
     checkout = check_out(tmp_path)
     (tmp_path / "resources").mkdir()
     shutil.copy(real_mnist, tmp_path / "resources/mnist.safetensors")
-    network = tmp_path / "workflow/descent/network.py"
-    one_line = "activation = torch.relu"
-    assert one_line in network.read_text()
-    network.write_text(network.read_text().replace(one_line, f"activation = torch.{activation}"))
 
     def in_double_precision(config: dict) -> None:
         config["seeds"] = [3]
-        config["networks"] = {"exercise": [100, 100]}
+        config["networks"] = {"exercise": {"hidden": [100, 100], "activation": activation}}
         config["training"] |= {"epochs": 1, "dtype": "float64"}
 
     checkout.edit_config(in_double_precision)

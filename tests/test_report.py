@@ -182,9 +182,11 @@ def test_many_settings_are_a_matrix_and_few_a_list():
 
 def test_the_networks_and_their_training_are_described():
     record = {"training_images": 60000, "epochs": 1, "batch_size": 128, "seeds": 5, "evaluation_images": 10000}
-    assert sentences.trained({"wide": [100, 100], "small": [50]}, record) == (
-        "Networks: wide with 100-100 hidden units and small with 50 hidden units. Each was trained on 60000 training "
-        "images, for 1 epoch in minibatches of 128 and with 5 seeds, and tested on 10000 images."
+    assert sentences.trained(
+        {"wide": {"hidden": [100, 100], "activation": "relu"}, "small": {"hidden": [50], "activation": "tanh"}}, record
+    ) == (
+        "Networks: wide (100-100 hidden units, relu) and small (50 hidden units, tanh). Each was trained on "
+        "60000 training images, for 1 epoch in minibatches of 128 and with 5 seeds, and tested on 10000 images."
     )
     untrained = {"test_accuracy_mean": 0.1, "test_accuracy_std": 0.02, "test_loss_mean": 2.31, "test_loss_std": 0.004}
     does = "has a test accuracy of 10.00 ± 2.00 % and a test loss of 2.3100 ± 0.0040 nats"

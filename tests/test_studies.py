@@ -16,7 +16,7 @@ VARIANTS = {
 GRIDS = yaml.safe_load((REPOSITORY / "config.yaml").read_text())["sweep"]["optimizers"]
 CONFIG = {
     "seeds": [7, 0],
-    "networks": {"a": [8, 8], "b": [6]},
+    "networks": {"a": [8, 8], "b": {"hidden": [6], "activation": "tanh"}},
     "training": {"epochs": 20, "shuffle": False},
     "evaluation": {"batch_size": 256},
     "variants": VARIANTS,
@@ -34,15 +34,17 @@ def test_options_are_quoted_words_in_the_order_of_their_names():
 
 def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs():
     alone = studies(CONFIG)
-    assert {name: (study.hidden, study.seeds) for name, study in alone.items()} == {
-        "a": ([8, 8], [0, 7]),
-        "b": ([6], [0, 7]),
+    tanh = {"hidden": [6], "activation": "tanh"}
+    assert {name: study.network for name, study in alone.items()} == {
+        "a": {"hidden": [8, 8], "activation": "relu"},
+        "b": tanh,
     }
+    assert all(study.seeds == [0, 7] for study in alone.values())
     assert all(study.variants == VARIANTS for study in alone.values())
     swept = studies(CONFIG | {"sweep": SWEEP})
     trials, final = swept.pop("sweep/trials"), swept.pop("sweep/final")
     assert swept == alone
-    assert (trials.hidden, trials.seeds, final.seeds) == ([6], [1000, 1001, 1002], [2000, 2001])
+    assert (trials.network, trials.seeds, final.seeds) == (tanh, [1000, 1001, 1002], [2000, 2001])
     assert trials.training == {"epochs": 5, "shuffle": False, "evaluation_batch_size": 256, "validation": 100}
     assert final.training == trials.training | {"test": True}
     assert list(trials.variants) == ["sgd_lr=0.001", "sgd_lr=0.1", "sgd_lr=1"], "the default setting and the points"
@@ -51,13 +53,15 @@ def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs()
 
 def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_config():
     adam = {"implementation": "custom", "optimizer": "adam", "lr": 1.0, "betas": [0.9, 0.99]}
-    expected = "--device cpu --epochs 20 --evaluation-batch-size 256"
+    expected = "--activation relu --device cpu --epochs 20 --evaluation-batch-size 256"
     expected += (
         """ --hyperparameters '{"betas": [0.9, 0.99], "lr": 1}' --implementation custom --optimizer adam --no-shuffle"""
     )
     for variant in (adam, dict(reversed(adam.items()))):
         assert train_options(studies(CONFIG | {"variants": {"x": variant}})["a"], "x", "cpu") == expected
-    assert initialize_options(studies(CONFIG)["a"]) == "--evaluation-batch-size 256 --hidden 8 8 --seeds 0 7"
+    assert initialize_options(studies(CONFIG)["a"]) == (
+        "--activation relu --evaluation-batch-size 256 --hidden 8 8 --seeds 0 7"
+    )
 
 
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():

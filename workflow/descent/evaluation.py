@@ -22,14 +22,14 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def classify(parameters: Parameters, split: Split, batch_size: int) -> Tensor:
+def classify(parameters: Parameters, split: Split, batch_size: int, activation: str = "relu") -> Tensor:
     """The class of the largest logit, for every seed and image: [seeds, images], uint8."""
-    classes = [forward(parameters, images).max(1).indices for images in split.images.split(batch_size)]
+    classes = [forward(parameters, images, activation).max(1).indices for images in split.images.split(batch_size)]
     return torch.cat(classes, 1).to(torch.uint8)
 
 
 @torch.no_grad()
-def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Tensor, Tensor]:
+def evaluate(parameters: Parameters, split: Split, batch_size: int, activation: str = "relu") -> tuple[Tensor, Tensor]:
     """Mean cross entropy and accuracy over all of ``split``, each [seeds].
 
     Batches only limit the memory: each counts by its size, so the result is the mean over all images.
@@ -38,7 +38,7 @@ def evaluate(parameters: Parameters, split: Split, batch_size: int) -> tuple[Ten
     seeds = len(parameters["W0"])
     loss, correct = split.images.new_zeros(2, seeds)
     for images, labels in zip(split.images.split(batch_size), split.labels.split(batch_size)):
-        logits = forward(parameters, images)
+        logits = forward(parameters, images, activation)
         labels = labels.expand(seeds, -1)
         loss += cross_entropy(logits, labels) * len(images)
         correct += accuracy(logits, labels) * len(images)

@@ -1,4 +1,4 @@
-"""The lab's network, f(x) = W2 ρ(W1 ρ(W0 x + b0) + b1) + b2 with ρ = relu, and its initialization.
+"""The lab's network, f(x) = W2 ρ(W1 ρ(W0 x + b0) + b1) + b2, and its initialization.
 
 Many networks are evaluated at once: every parameter is stacked over seeds along its first axis,
 so one batched matrix product serves them all. Each hidden size makes a hidden layer; the lab's
@@ -19,11 +19,11 @@ PIXELS, CLASSES = 28 * 28, 10
 
 Parameters = dict[str, Tensor]  # "W0", "b0", "W1", ... in the order of the layers
 
-activation = torch.relu  # ρ
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}  # ρ; the lab's is relu
 
 
-def forward(parameters: Parameters, images: Tensor) -> Tensor:
-    """Evaluate f for every seed.
+def forward(parameters: Parameters, images: Tensor, activation: str = "relu") -> Tensor:
+    """Evaluate f, with one of the ACTIVATIONS, for every seed.
 
     ``images`` is [batch, 784], the same for every seed, or [seeds, batch, 784].
     Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
@@ -33,7 +33,7 @@ def forward(parameters: Parameters, images: Tensor) -> Tensor:
     for layer in range(depth):
         x = affine(parameters[f"W{layer}"], parameters[f"b{layer}"], x)
         if layer < depth - 1:
-            x = activation(x)
+            x = ACTIVATIONS[activation](x)
     return x
 
 

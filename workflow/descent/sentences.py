@@ -152,9 +152,12 @@ def initial(rows: pd.DataFrame) -> str:
     )
 
 
-def trained(networks: Mapping[str, list[int]], record: Row) -> str:
-    """What was trained on which images, from the config's networks and one run.json."""
-    sizes = join(f"{network} with {'-'.join(map(str, hidden))} hidden units" for network, hidden in networks.items())
+def trained(networks: Mapping[str, Mapping[str, Any]], record: Row) -> str:
+    """What was trained on which images, from the networks, in full, and one run.json."""
+    sizes = join(
+        f"{name} ({'-'.join(map(str, network['hidden']))} hidden units, {network['activation']})"
+        for name, network in networks.items()
+    )
     return (
         f"Networks: {sizes}. Each was trained on {record['training_images']} training images, for "
         f"{count(record['epochs'], 'epoch')} in minibatches of {record['batch_size']} and with "

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from descent import sweep
-from descent.variants import Variant, hyperparameters
+from descent.variants import Variant, hyperparameters, in_full
 
 
 class Study(NamedTuple):
     """Trainings that start alike, seed by seed, and see the same minibatches: results/STUDY/VARIANT/."""
 
-    hidden: list[int]  # sizes of the hidden layers
+    network: dict[str, Any]  # hidden, the sizes of the hidden layers, and activation
     seeds: list[int]
     training: dict[str, Any]  # the options of `train` that all variants share
     variants: Mapping[str, Variant]
@@ -23,18 +23,19 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
 
     A sweep whose network does not exist has none: the default run does not need it.
     """
-    networks, asked = config["networks"], config.get("sweep")
+    networks = {name: in_full(network) for name, network in config["networks"].items()}
+    asked = config.get("sweep")
     training = config["training"] | {"evaluation_batch_size": config["evaluation"]["batch_size"]}
     found = {
-        network: Study(hidden, sorted(config["seeds"]), training, config["variants"])
-        for network, hidden in networks.items()
+        name: Study(network, sorted(config["seeds"]), training, config["variants"])
+        for name, network in networks.items()
     }
     if asked and asked["network"] in networks:
-        hidden, settings = networks[asked["network"]], sweep.settings(asked["optimizers"])
+        network, settings = networks[asked["network"]], sweep.settings(asked["optimizers"])
         training = training | asked.get("training", {}) | {"validation": asked["validation"]}
-        found["sweep/trials"] = Study(hidden, numbered(sweep.TRIALS, asked["seeds"]), training, settings)
+        found["sweep/trials"] = Study(network, numbered(sweep.TRIALS, asked["seeds"]), training, settings)
         tested = training | {"test": True}
-        found["sweep/final"] = Study(hidden, numbered(sweep.FINAL, asked["final_seeds"]), tested, settings)
+        found["sweep/final"] = Study(network, numbered(sweep.FINAL, asked["final_seeds"]), tested, settings)
     return found
 
 
@@ -76,9 +77,7 @@ def options(**values: Any) -> str:
 
 def initialize_options(study: Study) -> str:
     """What `initialize` needs of a study."""
-    return options(
-        hidden=study.hidden, seeds=study.seeds, evaluation_batch_size=study.training["evaluation_batch_size"]
-    )
+    return options(seeds=study.seeds, evaluation_batch_size=study.training["evaluation_batch_size"], **study.network)
 
 
 def train_options(study: Study, name: str, device: str) -> str:
@@ -90,6 +89,7 @@ def train_options(study: Study, name: str, device: str) -> str:
         hyperparameters=hyperparameters(variant),
         schedule=variant.get("schedule"),
         warmup=variant.get("warmup"),
+        activation=study.network["activation"],
         device=device,
         **study.training,
     )

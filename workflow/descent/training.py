@@ -27,6 +27,7 @@ def train(
     split: Split,
     epochs: Iterable[list[Minibatch]],
     fraction: Callable[[float], float] = lambda epochs: 1.0,
+    activation: str = "relu",
 ) -> Iterator[Metrics]:
     """Train the networks of all seeds at once, in place, and yield the metrics of each epoch when it is done.
 
@@ -42,7 +43,7 @@ def train(
             x = split.images[batch]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = split.labels[batch].expand(seeds, -1)
 
-            logits = forward(parameters, x)  # [seeds, 10, batch]
+            logits = forward(parameters, x, activation)  # [seeds, 10, batch]
             loss = cross_entropy(logits, y)  # [seeds]
             optimizer.zero_grad()
             loss.sum().backward()  # a seed's parameters get the gradient of their own loss: no other depends on them

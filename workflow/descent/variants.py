@@ -1,4 +1,7 @@
-"""A variant is an implementation, an optimizer, values of its hyperparameters and a schedule, as in config.yaml."""
+"""Variants and networks as in config.yaml.
+
+A variant is an implementation, an optimizer, values of its hyperparameters and a schedule.
+"""
 
 import json
 from collections.abc import Mapping
@@ -21,6 +24,11 @@ def settings(variant: Variant) -> dict[str, Any]:
 def hyperparameters(variant: Variant) -> dict[str, Any]:
     """A variant's hyperparameters, without its schedule."""
     return {key: value for key, value in settings(variant).items() if key not in CONSTANT}
+
+
+def in_full(network: list[int] | Mapping[str, Any]) -> dict[str, Any]:
+    """A network of config.yaml, of which the sizes of the hidden layers are the short form."""
+    return {"activation": "relu"} | (dict(network) if isinstance(network, Mapping) else {"hidden": network})
 
 
 def in_words(settings: Mapping[str, Any]) -> str:

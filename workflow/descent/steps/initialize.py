@@ -7,7 +7,7 @@ import torch
 from descent import mnist
 from descent.evaluation import evaluate
 from descent.files import numbers, write_csv, write_tensors
-from descent.network import initialize, stack
+from descent.network import ACTIVATIONS, initialize, stack
 from descent.steps import command_line
 
 
@@ -15,6 +15,7 @@ def main() -> None:
     parser = command_line(__doc__, "Writes initial.safetensors, and initial.csv: loss and accuracy on the test set.")
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--hidden", type=int, nargs="+", required=True, help="sizes of the hidden layers")
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--evaluation-batch-size", type=int, required=True)
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
@@ -24,7 +25,8 @@ def main() -> None:
 
     seeds = arguments.seeds
     parameters = stack([initialize(arguments.hidden, seed) for seed in seeds])
-    loss, accuracy = evaluate(parameters, mnist.load(arguments.mnist, "test"), arguments.evaluation_batch_size)
+    test = mnist.load(arguments.mnist, "test")
+    loss, accuracy = evaluate(parameters, test, arguments.evaluation_batch_size, arguments.activation)
     for row in zip(seeds, loss.tolist(), accuracy.tolist()):
         print("seed {}: test loss {:.4f}, test accuracy {:.2%}".format(*row))
 

@@ -1,21 +1,35 @@
 """Write the experiment's page, one self-contained HTML file, and the answer in Markdown."""
 
 import json
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import yaml
 from markupsafe import Markup
 
 from descent import sentences, tables
 from descent.files import write_json, write_text
-from descent.page import data_uri, to_markdown, write_page
+from descent.page import TEMPLATES, data_uri, to_markdown, write_page
 from descent.runs import Run, read_table
 from descent.steps import command_line
-from descent.variants import figures
+from descent.variants import figures, in_full
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
 TABLES = ["initial", "summary", "differences", "targets", "optimizers", "verdicts", "reproduction", "published"]
+
+
+def revision() -> dict[str, Any] | None:
+    """The commit of this checkout, and whether its files were changed since; None if git cannot say."""
+
+    def git(*words: str) -> str:
+        return subprocess.check_output(["git", "-C", str(TEMPLATES), *words], stderr=subprocess.DEVNULL, text=True)
+
+    try:
+        return {"commit": git("rev-parse", "HEAD").strip(), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def main() -> None:
@@ -37,14 +51,15 @@ def main() -> None:
     answer = sentences.answer(data["summary"], data["differences"], optimizers, verdicts, data["reproduction"])
     versions = {package: version(package) for package in PACKAGES}
 
-    write_json(results / "experiment.json", {"config": config, "versions": versions})
+    code = revision()
+    write_json(results / "experiment.json", {"config": config, "code": code, "versions": versions})
     summary = tables.summary(data["summary"])
     write_text(results / "summary.md", to_markdown(answer, summary))
     write_page(
         results / "report.html",
         "report.html.j2",
         answer=answer,
-        trained=sentences.trained(networks, next(iter(records.values()))),
+        trained=sentences.trained({name: in_full(its) for name, its in networks.items()}, next(iter(records.values()))),
         initial=sentences.initial(data["initial"]),
         twins=[sentences.twins(row) for row in verdicts.to_dict("records")],
         reproduces=[
@@ -59,6 +74,7 @@ def main() -> None:
         published=tables.published(data["published"]),
         runs=tables.runs(records),
         versions=versions,
+        code=code,
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),
         shuffle=config["training"]["shuffle"],
         networks={

@@ -18,6 +18,8 @@ from descent.evaluation import classify, evaluate
 from descent.files import numbers, sha256, write_csv, write_json, write_tensors
 from descent.implementations import evaluating, make_optimizer
 from descent.mnist import Split
+from descent.network import ACTIVATIONS
+from descent.optimizers import FOLDER
 from descent.schedules import SCHEDULES, fraction
 from descent.steps import command_line
 from descent.training import Metrics, divergence, minibatches, train
@@ -40,6 +42,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--hyperparameters", type=json.loads, required=True, metavar="JSON", help='for example {"lr": 0.01}'
     )
+    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="of the network")
     parser.add_argument("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate")
     parser.add_argument("--warmup", type=float, default=0, help="fraction of the training in which lr rises from 0")
     parser.add_argument("--epochs", type=int, required=True)
@@ -111,14 +114,18 @@ def main() -> None:
         drop_last=arguments.drop_last,
     )
 
+    evaluation_options = arguments.evaluation_batch_size, arguments.activation
+
     def schedule(epochs_done: float) -> float:
         return fraction(arguments.schedule, arguments.warmup, epochs_done / arguments.epochs)
 
     start, measured, evaluated = time.perf_counter(), [], []
-    for epoch, metrics in enumerate(train(parameters, optimizer, training_split, epochs, schedule)):
+    for epoch, metrics in enumerate(
+        train(parameters, optimizer, training_split, epochs, schedule, arguments.activation)
+    ):
         measured.append(metrics)
         with evaluating(optimizer):
-            evaluated.append(evaluate(parameters, evaluation_split, arguments.evaluation_batch_size))
+            evaluated.append(evaluate(parameters, evaluation_split, *evaluation_options))
         training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
         seconds = time.perf_counter() - start
         print(
@@ -139,7 +146,7 @@ def main() -> None:
     write_csv(folder / EVALUATION, ["seed", "epoch", *header], rows(evaluation, seeds, range(arguments.epochs)))
     with evaluating(optimizer):
         write_tensors(folder / PARAMETERS, parameters)
-        classes = classify(parameters, classified_split, arguments.evaluation_batch_size)
+        classes = classify(parameters, classified_split, *evaluation_options)
     write_tensors(folder / PREDICTIONS, {"classes": classes, "labels": classified_split.labels.to(torch.uint8)})
     settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path)}
     found = {
@@ -155,6 +162,9 @@ def main() -> None:
         "package": package_version(arguments.optimizer),
         "sha256": {name: sha256(folder / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
+    if arguments.implementation == "custom":
+        rule = FOLDER / f"{arguments.optimizer}.py"
+        found["rule"] = {"sha256": sha256(rule), "text": rule.read_text(encoding="utf-8")}
     write_json(folder / "run.json", settings | found)
 
 
