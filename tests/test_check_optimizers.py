@@ -65,7 +65,9 @@ def test_the_formulas_that_mistakes_change_are_right(name):
     defaults = find(name).defaults
     for setting in settings(defaults):
         right = trajectory(partial(CLASSES[name], **setting), PROBLEM)
-        walked = follow(FORMULAS[CLASSES[name].__name__], defaults | setting, PROBLEM.start, PROBLEM.gradients, 26)
+        walked = follow(
+            FORMULAS[CLASSES[name].__name__], defaults | setting, PROBLEM.start, PROBLEM.gradients, PROBLEM.halfway
+        )
         assert first_difference(walked, right, SHAPES) is None
 
 
@@ -230,6 +232,12 @@ def test_a_right_rule_in_another_order_of_operations_is_equal(name, check_with):
     head, _ = source(name).rsplit('"""', 1)
     rows = check_with(name, **{name: f'{head}"""{REWRITTEN[name]}\n'})
     assert (rows["verdict"] == "equal").all()
+
+
+def test_what_starts_late_is_found(check_with):
+    late = ("    if weight_decay:", "    if t > 200:\n        lr = lr / 10\n    if weight_decay:")
+    rows = check_with("sgd", sgd=edited("sgd", ("sgd(w, g, v", "sgd(w, g, t, v"), late))
+    assert set(rows["verdict"]) == {"different"} and set(rows["first_step"]) <= {201, 202}
 
 
 def test_a_factor_is_our_change_of_w_over_theirs(check_with):

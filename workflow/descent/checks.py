@@ -21,8 +21,7 @@ from descent.optimizers import Rule, find, names, place, where
 from descent.variants import in_words
 
 SHAPES = [(3,), (4, 5), (2, 3, 4)]
-STEPS = 50
-HALFWAY = STEPS // 2 + 1  # lr is halved before this step: a rule with lr inside the velocity differs only then
+STEPS, MANY = 50, 500  # of a short walk, which shows most mistakes, and of a long one, for what starts late
 TOLERANCE = 1e-12  # of a difference, relative to the largest entry of its tensor
 COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "tensor", "factor", "mistake"]
 
@@ -93,16 +92,22 @@ class Problem(NamedTuple):
     start: Tensor  # [n]
     gradients: Tensor  # [steps, n]
 
+    @property
+    def halfway(self) -> int:
+        """The step before which lr is halved: a rule with lr inside the velocity differs only then."""
+        return len(self.gradients) // 2 + 1
 
-def draw() -> Problem:
-    """Draw gradients near 1, 1e-2 and 1e-8, where every ε matters; a fifth of them is 0."""
+
+def draw(steps: int, sizes: list[float]) -> Problem:
+    """Draw gradients of some sizes; a fifth of them is 0."""
     n, random = sum(map(math.prod, SHAPES)), torch.Generator().manual_seed(0)
-    start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [STEPS, n]))
-    sizes = torch.tensor([1, 1e-2, 1e-8], dtype=torch.float64).repeat(n)[:n]
-    return Problem(SHAPES, start, gradients * sizes * (torch.rand([STEPS, n], generator=random) < 0.8))
+    start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [steps, n]))
+    scale = torch.tensor(sizes, dtype=torch.float64).repeat(n)[:n]
+    return Problem(SHAPES, start, gradients * scale * (torch.rand([steps, n], generator=random) < 0.8))
 
 
-PROBLEM = draw()
+PROBLEM = draw(STEPS, [1, 1e-2, 1e-8])  # every ε matters
+LONG_PROBLEM = draw(MANY, [1])  # with small gradients, Adam would amplify rounding over so many steps
 OTHER = Problem(SHAPES, -PROBLEM.start, PROBLEM.gradients.flip(0))
 Maker = Callable[[list[Tensor]], Any]  # an optimizer of some parameters
 
@@ -113,7 +118,7 @@ def walk(make: Maker, problem: Problem) -> Iterator[Tensor]:
     optimizer = make(parameters)
     yield problem.start
     for t, gradient in enumerate(problem.gradients, 1):
-        if t == HALFWAY:
+        if t == problem.halfway:
             optimizer.param_groups[0]["lr"] /= 2
         optimizer.zero_grad()
         for w, g in zip(parameters, split(gradient, problem.shapes)):
@@ -164,19 +169,22 @@ def first_difference(ours: Tensor, theirs: Tensor, shapes: list[tuple[int, ...]]
 
 def difference(rule: Maker, its_class: type, hyperparameters: dict[str, Any]) -> dict[str, Any] | None:
     """Where a rule first differs from its class, and why, if that can be said; None if they are equal."""
-    ours, theirs = trajectory(rule, PROBLEM), trajectory(partial(its_class, **hyperparameters), PROBLEM)
-    found = first_difference(ours, theirs, SHAPES)
-    if found:
-        found["mistake"] = proved_mistake(its_class, hyperparameters, ours, theirs) or hint(ours, theirs)
-    return found
+    for problem in (PROBLEM, LONG_PROBLEM):
+        ours, theirs = trajectory(rule, problem), trajectory(partial(its_class, **hyperparameters), problem)
+        if found := first_difference(ours, theirs, SHAPES):
+            mistake = proved_mistake(its_class, hyperparameters, problem, ours, theirs)
+            return found | {"mistake": mistake or hint(ours, theirs)}
+    return None
 
 
-def proved_mistake(its_class: type, hyperparameters: dict[str, Any], ours: Tensor, right: Tensor) -> str:
+def proved_mistake(
+    its_class: type, hyperparameters: dict[str, Any], problem: Problem, ours: Tensor, right: Tensor
+) -> str:
     """The mistake whose formula a rule follows; empty if there is none, or more than one."""
     defaults = {name: p.default for name, p in inspect.signature(its_class).parameters.items()}
     proved = []
     for name, wrong in mistakes.wrong_formulas(mistakes.FORMULAS.get(its_class.__name__, "")):
-        walked = mistakes.follow(wrong, defaults | hyperparameters, PROBLEM.start, PROBLEM.gradients, HALFWAY)
+        walked = mistakes.follow(wrong, defaults | hyperparameters, problem.start, problem.gradients, problem.halfway)
         if first_difference(walked, right, SHAPES) and not first_difference(ours, walked, SHAPES):
             proved.append(f"the rule has this mistake: {name}")
     return proved[0] if len(proved) == 1 else ""
