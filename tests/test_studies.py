@@ -92,6 +92,18 @@ def test_the_default_grids_have_as_many_trials_each():
     assert name_of(sweep.default(GRIDS["momentum"])) == "sgd_lr=0.001_momentum=0.9_schedule=linear"
 
 
+def test_schedule_and_warmup_may_be_axes():
+    grid = {"optimizer": "sgd", "lr": 0.1, "schedule": ["constant", "cosine"], "warmup": [0, 0.05]}
+    assert len(sweep.points(grid)) == 4
+    assert name_of(sweep.points(grid)[-1]) == "sgd_lr=0.1_schedule=cosine_warmup=0.05"
+    assert name_of(sweep.default(grid)) == "sgd_lr=0.1_schedule=constant_warmup=0"
+    assert sweep.edges(grid, sweep.points(grid)[-1]) == ["warmup"]
+    options = train_options(studies(CONFIG | {"variants": {"x": sweep.points(grid)[-1]}})["a"], "x", "cpu")
+    assert """--hyperparameters '{"lr": 0.1}' """ in options and options.endswith(
+        "--schedule cosine --no-shuffle --warmup 0.05"
+    )
+
+
 def test_spaced_values_are_powers_of_ten_to_six_digits():
     assert sweep.values({"log10": [-2, 0], "points": 5}) == [0.01, 0.0316228, 0.1, 0.316228, 1]
     assert sweep.values({"log10": [-2, 0], "points": 1}) == [0.01]
