@@ -124,7 +124,7 @@ def test_a_class_of_torch_optim_is_found_whatever_its_case_and_nothing_else_is()
     assert torch_class("lion") is torch_class("lr_scheduler") is torch_class("ada") is None
 
 
-def test_an_optimizer_is_from_scratch_or_a_class_which_gets_the_stack_if_it_has_a_rule():
+def test_an_optimizer_is_from_scratch_or_a_class_which_gets_the_stack_if_it_is_elementwise():
     w = torch.zeros(2, 1, requires_grad=True)
     assert isinstance(make_optimizer("custom", "adam", [w], lr=1.0), FromScratch)
     assert type(make_optimizer("torch", "adam", [w], lr=1.0)) is torch.optim.Adam

@@ -8,7 +8,10 @@ import torch
 from torch import Tensor
 
 from descent.classes import find_class
-from descent.optimizers import Rule, find, names
+from descent.optimizers import Rule, find
+
+# The classes of torch.optim that are known to update element by element, and so a stack as each network alone.
+ELEMENTWISE = ("sgd", "adagrad", "rmsprop", "adam", "adamw")
 
 
 class FromScratch:
@@ -78,12 +81,12 @@ def evaluating(optimizer: Any) -> Iterator[None]:
 def make_optimizer(implementation: str, name: str, parameters: Iterable[Tensor], **hyperparameters: Any) -> Any:
     """The optimizer ``name``, ``custom`` (a rule from scratch) or ``torch`` (a class), of a stack of networks.
 
-    A class gets the stack if it is known to work element by element, as it has a rule of ours; otherwise each network
-    has an optimizer of its own.
+    A rule gets the stack, and so does a class that is ELEMENTWISE; with another class, each network has an optimizer of
+    its own.
     """
     if implementation == "custom":
         return FromScratch(find(name), parameters, **hyperparameters)
     its_class = find_class(name)
-    if name in names():
+    if name in ELEMENTWISE:
         return its_class(parameters, **hyperparameters)
     return Unstacked(lambda network: its_class(network, **hyperparameters), parameters)
