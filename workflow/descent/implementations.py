@@ -31,7 +31,7 @@ class FromScratch:
         self.iteration += 1
         hyperparameters = self.param_groups[0].copy()
         for w, state in zip(hyperparameters.pop("params"), self.state):
-            count = [self.iteration] if self.rule.counts else []
+            count = [self.iteration] if self.rule.takes_t else []
             self.rule.update(w, w.grad, *count, *state, **hyperparameters)
 
     def zero_grad(self) -> None:

@@ -1,4 +1,4 @@
-"""The files that a step imports, and their checksum: what other code made is stale."""
+"""The files that a step imports, and their checksum: a result that other code made is stale."""
 
 import hashlib
 from collections.abc import Iterable

@@ -30,7 +30,7 @@ class Rule(NamedTuple):
     """An update rule, and what its signature declares."""
 
     update: Callable[..., None]
-    counts: bool  # whether it takes t
+    takes_t: bool
     state: list[str]  # the names of its state tensors
     defaults: dict[str, Any]  # of its hyperparameters: a pair as a list, None if there is no default
 
@@ -74,8 +74,8 @@ def read(name: str, update: Callable[..., None]) -> Rule:
             f"{line}: {name} has no hyperparameter lr; hyperparameters have a default, or stand behind a *"
         )
     defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
-    counts = tensors[2:3] == ["t"]
-    return Rule(update, counts, tensors[3 if counts else 2 :], defaults)
+    takes_t = tensors[2:3] == ["t"]
+    return Rule(update, takes_t, tensors[3 if takes_t else 2 :], defaults)
 
 
 def where(error: BaseException) -> traceback.FrameSummary:
