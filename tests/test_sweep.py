@@ -127,9 +127,11 @@ def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_che
     answer, table_, page = run.stdout.rstrip().split("\n\n")[-3:]
     assert re.match(r"- Each at its best setting, .* (may be|is) the best\.\n", answer)
     assert "\n- The numbers of trials differ: " in answer
-    assert re.search(r"^\| lion +\| (yes|no) +\| \d\d\.\d\d ± .*\| lr 0\.001? +\|", table_, re.MULTILINE)
+    assert re.search(
+        r"^\| lion +\| (yes|no) +\| \d\d\.\d\d ± .*\| lr 0\.001?, schedule linear +\|", table_, re.MULTILINE
+    )
     assert page == f"Open the report: {swept_checkout.path}/results/sweep.html"
-    trials = ["lion_lr=0.0001", "lion_lr=0.001"]
+    trials = ["lion_lr=0.0001_schedule=linear", "lion_lr=0.001_schedule=linear"]
     ran, final = swept_checkout.jobs(run.stderr), train(trials, stage="final")
     assert ran - final - {"sweep"} == train(trials) | TABLES | {"check_optimizers"}, "nor does another final run train"
     assert ran & final
