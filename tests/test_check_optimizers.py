@@ -96,25 +96,12 @@ DECOUPLED = ("g = g.add(w, alpha=weight_decay)", "w.mul_(1 - lr * weight_decay)"
 # A mistake's name, the file that is changed, and how.
 MADE = [
     (WRONG_SIGN, "sgd", (SGD_STEP, "w.add_(g, alpha=lr)")),
-    (WRONG_SIGN, "adagrad", ("value=-lr", "value=lr")),
     (WRONG_SIGN, "adam", ("value=-lr", "value=lr")),
     (NO_EFFECT, "sgd", (SGD_STEP, "w = w - lr * g")),
     (NO_EFFECT, "adam", WITHOUT_EFFECT),
     (NOTHING_KEPT, "sgd", (VELOCITY, "v = v.mul(momentum).add(g)")),
-    (NOTHING_KEPT, "adagrad", ("s.addcmul_(g, g)", "s = s.addcmul(g, g)")),
-    (
-        NOTHING_KEPT,
-        "rmsprop",
-        ("s.mul_(alpha).addcmul_(", "s = s.mul(alpha).addcmul("),
-        (SCALED, "v = v.mul(momentum).addcdiv(g, root)"),
-    ),
     (NOTHING_KEPT, "adam", ("m.lerp_(", "m = m.lerp("), ("s.mul_(beta2).addcmul_(", "s = s.mul(beta2).addcmul(")),
     ("(1 − μ) g in place of g, with v = 0 at first", "sgd", (".add_(g)", ".add_(g, alpha=1 - momentum)")),
-    (
-        "(1 − μ) g in place of g, with v = 0 at first",
-        "rmsprop",
-        ("(g, root)\n        w.add_", "(g, root, value=1 - momentum)\n        w.add_"),
-    ),
     (
         "(1 − μ) g in place of g, with v = g at first",
         "sgd",
@@ -124,9 +111,7 @@ MADE = [
     ("α inside the velocity", "sgd", ("    if momentum:", "    g = lr * g\n    if momentum:"), (SGD_STEP, "w.sub_(g)")),
     ("α inside the velocity", "rmsprop", (SCALED, f"{SCALED[:-1]}, value=lr)"), ("w.add_(v, alpha=-lr)", "w.sub_(v)")),
     ("α inside the velocity, and outside", "sgd", (".add_(g)", ".add_(g, alpha=lr)")),
-    ("α inside the velocity, and outside", "rmsprop", (SCALED, f"{SCALED[:-1]}, value=lr)")),
     ("α twice", "sgd", ("alpha=-lr", "alpha=-lr * lr")),
-    ("α twice", "adam", ("value=-lr", "value=-lr * lr")),
     (
         "Nesterov's momentum looks at the old velocity",
         "sgd",
@@ -134,10 +119,8 @@ MADE = [
         ("g.add(v, alpha=momentum)", "g.add(old, alpha=momentum)"),
     ),
     ("the weight decay is ignored", "sgd", ("if weight_decay:", "if False:")),
-    ("the weight decay is ignored", "adam", ("if weight_decay:", "if False:")),
     ("the weight decay is ignored", "adamw", ("    w.mul_(1 - lr * weight_decay)\n", "")),
     ("the weight decay is decoupled", "sgd", DECOUPLED),
-    ("the weight decay is decoupled", "adam", DECOUPLED),
     ("the weight decay is coupled", "adamw", ("w.mul_(1 - lr * weight_decay)", "g = g + weight_decay * w")),
     ("the weight decay lacks α", "adamw", ("1 - lr * weight_decay", "1 - weight_decay")),
     ("β1 and β2 are swapped", "adam", ("beta1, beta2 = betas", "beta2, beta1 = betas")),
@@ -145,7 +128,6 @@ MADE = [
     ("no bias correction of m", "adam", (" / (1 - beta1**t)", "")),
     ("no bias correction of s", "adam", (".div_((1 - beta2**t) ** 0.5)", "")),
     ("ε inside the root", "adagrad", ("s.sqrt().add_(eps)", "s.add(eps).sqrt()")),
-    ("ε inside the root", "rmsprop", ("s.sqrt().add_(eps)", "s.add(eps).sqrt()")),
     ("ε inside the root", "adam", (ROOT, "(s / (1 - beta2**t) + eps).sqrt()")),
     ("ε before the bias correction", "adam", (ROOT, "s.sqrt().add_(eps).div_((1 - beta2**t) ** 0.5)")),
 ]

@@ -3,7 +3,7 @@ import torch
 from descent import products
 from descent.evaluation import cross_entropy
 from descent.network import forward, initialize, stack
-from descent.products import Product, onednn_is_faster, onednn_product, product
+from descent.products import onednn_is_faster, onednn_product, product
 
 has_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
 
@@ -16,19 +16,6 @@ def test_both_products_are_the_exact_one_within_rounding(m, k, n):
     bound = k * torch.finfo(torch.float32).eps * (a.abs().double() @ b.abs().double())  # k roundings of partial sums
     for found in (a @ b, onednn_product(a, b)):
         assert ((found.double() - exact).abs() <= bound).all()
-
-
-@has_onednn
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-4)], ids=str)
-def test_its_gradients_are_those_of_the_plain_product(dtype, tolerance):
-    a, b, g = (torch.randn(shape, dtype=dtype) for shape in ((50, 784), (784, 32), (50, 32)))
-    gradients = []
-    for multiply in (Product.apply, torch.matmul):
-        leaves = [tensor.clone().requires_grad_() for tensor in (a, b)]
-        multiply(*leaves).backward(g)
-        gradients.append([leaf.grad for leaf in leaves])
-    for ours, theirs in zip(*gradients):
-        torch.testing.assert_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 @has_onednn
