@@ -175,13 +175,13 @@ def ranking(table: pd.DataFrame) -> pd.DataFrame:
         lost = pd.isna(row["may_be_best"])
         shown = {
             "optimizer": row["optimizer"],
-            "may be the best": "" if lost else "yes" if row["may_be_best"] else "no",
+            "may be best": "" if lost else "yes" if row["may_be_best"] else "no",
         }
         shown["test accuracy, %"] = "" if lost else spread(row, "test_accuracy", 100, 2) + diverged(row, "")
         shown["worst seed"] = "" if lost else per_cent(row["worst_seed"])
-        shown["at most behind the best, points"] = "" if lost else per_cent(row["behind_at_most"])
+        shown["behind at most"] = "" if lost else per_cent(row["behind_at_most"])
         shown |= {"trials": row["trials"], "chosen": "every trial lost a seed" if lost else row["setting"]}
-        shown["within ½ point, decades of lr"] = "" if lost else f"{row['tolerance']:.1f}"
+        shown["lr within ½ point"] = "" if lost else f"{row['tolerance']:.1f}"
         shown["default"] = row["default_setting"]
         shown["its accuracy, %"] = spread(row, "default_test_accuracy", 100, 2) + diverged(row, "default_")
         rows.append(shown)
