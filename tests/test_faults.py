@@ -14,7 +14,7 @@ import pytest
 from checkouts import Checkout
 
 pytestmark = pytest.mark.slow
-KILLS = 20
+KILLS = 14
 
 
 def csv_bytes(checkout):
