@@ -46,7 +46,7 @@ def test_the_best_variant_is_set_beside_the_next_that_is_not_the_same():
     start = "small: fast is best with a test accuracy of 95.00 ± 0.20 %"
     ends = {
         "a real difference": differences(),
-        "not shown to be a real difference": differences(real=False),
+        "not shown to be a real difference, after the correction for 1 difference": differences(real=False),
     }
     for end, table in ends.items():
         expected = f"{start}, 5.00 points above slow (95 % interval 3.00 to 7.00): {end}."

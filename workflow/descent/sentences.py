@@ -54,7 +54,8 @@ def best(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
             if not math.isnan(ends[0]):
                 low, high = map(per_cent, sorted(ends))
                 line += f" (95 % interval {low} to {high}): "
-                line += "a real difference" if found["real"] else "not shown to be a real difference"
+                corrected = f", after the correction for {count(len(differences), 'difference')}"
+                line += "a real difference" if found["real"] else f"not shown to be a real difference{corrected}"
             break
     return f"{line}."
 
