@@ -3,8 +3,8 @@
 import math
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -93,14 +93,15 @@ def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
     return None
 
 
-def experiment_schema(config: Mapping = MappingProxyType({})) -> dict:
+@cache
+def experiment_schema(foreign: tuple[str, ...] = ()) -> dict:
     """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers.
 
-    These are the rules of ours, and the classes that ``config`` names. Raises ValueError, with one line, if a rule's
-    file is wrong, or a class cannot be imported. Rules need no PyTorch, which takes a second to import; classes do.
+    These are the rules of ours and the ``foreign`` classes. Raises ValueError, with one line, if a rule's file is
+    wrong, or a class cannot be imported. Rules need no PyTorch, which takes a second to import; classes do.
     """
     schema = yaml.safe_load((Path(__file__).parents[1] / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    definitions, optimizers = schema["$defs"], [*names(), *classes(config)]
+    definitions, optimizers = schema["$defs"], [*names(), *foreign]
     variants, grids = definitions["variant"], definitions["grid"]
     variants["properties"] = grids["properties"] = {"optimizer": {"enum": optimizers}}
     variants["allOf"], grids["allOf"] = [], []
@@ -121,13 +122,13 @@ def experiment_schema(config: Mapping = MappingProxyType({})) -> dict:
     return schema
 
 
-def classes(config: Mapping) -> list[str]:
+def classes(config: Mapping) -> tuple[str, ...]:
     """The optimizers of a config that are no rule of ours, but a class: one of ``torch.optim``, or an import path."""
     sweep = config.get("sweep") or {}
     places = [place for place in (config.get("variants"), dict(sweep).get("optimizers")) if isinstance(place, dict)]
     found = [its.get("optimizer") for place in places for its in place.values() if isinstance(its, dict)]
     foreign = [name for name in found if isinstance(name, str) and name not in names()]
-    return list(dict.fromkeys(name for name in foreign if "." in name or torch_has(name)))
+    return tuple(dict.fromkeys(name for name in foreign if "." in name or torch_has(name)))
 
 
 def axis(values: dict, spaced: dict) -> dict:

@@ -11,7 +11,7 @@ if not WORKFLOW.is_dir():
     sys.exit("Descent runs its steps from its own files: clone it, and name the clone's Snakefile.")
 sys.path.insert(0, str(WORKFLOW))
 
-from descent.config import check, experiment_schema, load
+from descent.config import check, classes, experiment_schema, load
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def one_line_for_a_mistake(file=None):
 
 def check_all(config):
     with one_line_for_a_mistake():  # in an optimizer's file, or of a class
-        schema = experiment_schema(config)
+        schema = experiment_schema(classes(config))
     with one_line_for_a_mistake("config.yaml"):
         check(config, schema)
 
