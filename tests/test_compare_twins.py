@@ -1,111 +1,160 @@
-"""The twins' comparison, on runs that are written down here."""
+"""The twins' comparison: by what rounding does to a real training, and on losses that are written down here."""
 
 import math
 
 import numpy as np
-import pandas as pd
 import pytest
+import torch
+from cases import optimizers_in
+from descent import mnist
 from descent.files import sha256, write_json
+from descent.network import initialize
 from descent.runs import Run
-from descent.steps.compare_twins import compare as compare_twins
-from descent.steps.compare_twins import verdict
+from descent.steps import compare_twins
+from descent.steps.compare_twins import FIGURES, compare, judge, repeat, verdict
 from safetensors.numpy import save_file
 
-SEEDS = [2, 5]
+MOMENTUM = {"optimizer": "sgd", "hyperparameters": {"lr": 0.01, "momentum": 0.9}}
+RECORD = {"batch_size": 128, "shuffle": False, "drop_last": True, "epochs": 20, "activation": "relu"}
+RECORD |= {"schedule": "constant", "warmup": 0}
+RULE = "def sgd(w, g, t, v, *, lr, momentum):\n    "
 
 
-def write_run(folder, losses, accuracies, W0):
-    """What `train` writes, for losses [iterations, seeds], final test accuracies [seeds], and parameters [seeds, n]."""
-    folder.mkdir(parents=True)
-    iterations = np.arange(len(losses))
-    pd.concat(
-        pd.DataFrame({"seed": seed, "iteration": iterations, "epoch": iterations // 10, "loss": losses[:, i]})
-        for i, seed in enumerate(SEEDS)
-    ).assign(accuracy=0.5).to_csv(folder / "training.csv", index=False)
-    last = (len(losses) - 1) // 10
-    pd.DataFrame(
-        [
-            {"seed": seed, "epoch": epoch, "loss": 0.1, "accuracy": accuracy if epoch == last else 0}
-            for seed, accuracy in zip(SEEDS, accuracies)
-            for epoch in range(last + 1)
-        ]
-    ).to_csv(folder / "evaluation.csv", index=False)
-    save_file({"W0": np.asarray(W0, dtype=np.float32)}, folder / "parameters.safetensors")
-    write_json(folder / "run.json", {"diverged": {}, "sha256": {file.name: sha256(file) for file in folder.iterdir()}})
-    return Run(folder)
+@pytest.fixture(scope="module")
+def epoch(real_mnist):
+    """The first epoch of a training on the real MNIST."""
+    split, start = mnist.load(real_mnist, "train", dtype=torch.float64), initialize([50, 50], seed=0)
+    return lambda implementation, **changes: repeat(
+        RECORD | MOMENTUM | changes | {"implementation": implementation}, start, split
+    )
 
 
-@pytest.fixture
-def pair(tmp_path):
-    """Compare a run with a changed copy of it; each change is added to the losses."""
-
-    def compare(change, W0=((1.0, -4.0), (2.0, 8.0)), accuracies=(0.9, 0.8)):
-        losses = np.linspace(2, 1, 40)[:, None].repeat(2, axis=1)
-        torch = write_run(tmp_path / "torch", losses, (0.9, 0.8), ((1.0, -4.0), (2.0, 8.0)))
-        return compare_twins(write_run(tmp_path / "custom", losses + change, accuracies, W0), torch)
-
-    return compare
+@pytest.fixture(scope="module")
+def by_torch(epoch):
+    return epoch("torch")
 
 
-def test_a_run_and_its_copy_are_identical(pair):
-    comparison = pair(np.zeros((40, 2)))
-    assert comparison["seed"].tolist() == SEEDS
-    assert comparison["max_loss_difference"].tolist() == [0, 0]
-    assert comparison.filter(like="first").isna().all(axis=None)
-    assert verdict(comparison, "equal")["verdict"] == "identical"
-
-
-def test_where_twins_part_is_found_for_each_seed(pair):
-    change = np.zeros((40, 2))
-    change[15:, 1] = 1e-5
-    change[30, 1] = -0.25
-    comparison = pair(change, W0=((1.0, -4.0), (2.0, 6.0)), accuracies=(0.9, 0.75))
-    two = comparison.set_index("seed").loc[5]
-    assert two["max_loss_difference"] == pytest.approx(0.25)
-    assert two["rms_loss_difference"] == pytest.approx(math.sqrt((0.25**2 + 24 * 1e-10) / 40))
-    assert two["first_iteration_above_1e-6"] == 15
-    assert two["first_iteration_above_1e-3"] == 30
-    assert two["max_parameter_difference"] == pytest.approx(2 / 8)
-    assert two["test_accuracy_difference"] == pytest.approx(-0.05)
-    assert comparison.set_index("seed").loc[2]["max_loss_difference"] == 0
-    summed = verdict(comparison, "equal")
-    assert summed["verdict"] == "drift"
-    assert summed["first_iteration_above_1e-3"] == 30
-    assert summed["test_accuracy_difference"] == pytest.approx(0.05)
-
-
-def test_twins_with_the_same_losses_and_other_parameters_are_not_identical(pair):
-    comparison = pair(np.zeros((40, 2)), W0=((1.0, -4.0), (2.0, 8.000001)))
-    assert verdict(comparison, "equal")["verdict"] == "rounding"
-
-
-LATER = np.arange(40)[:, None] >= 30
+def test_rounding_grows_in_a_training_and_ours_has_the_same_bits(epoch, by_torch):
+    assert by_torch.shape == (468, 2)
+    apart = np.abs(by_torch[:, 1] - by_torch[:, 0])
+    assert 0 < apart[:10].max() < apart.max() < 1e-9
+    assert np.array_equal(epoch("custom"), by_torch)
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
-    [(1e-7, "rounding"), (2e-6, "drift"), (LATER * 2e-3, "drift"), (np.where(LATER, np.nan, 0), "drift")],
-    ids=["1e-7", "2e-6", "2e-3 later", "one diverges"],
+    ("body", "first"),
+    [
+        ("v.mul_(momentum).add_(g, alpha=lr); w.sub_(v)", None),
+        ("v.copy_(momentum * (v + g / momentum)); w.sub_(lr * v)", None),
+        ("v.mul_(momentum).add_(g); w.sub_(1.001 * lr * v)", 1),
+        ("v.mul_(momentum).add_(g); w.sub_((lr if t <= 200 else lr / 10) * v)", 201),
+    ],
+    ids=["lr inside the velocity", "another order", "0.1 % more", "a tenth after 200 iterations"],
 )
-def test_the_verdict_is_by_the_largest_difference(pair, change, word):
-    assert verdict(pair(np.zeros((40, 2)) + change), "equal")["verdict"] == word
+def test_a_right_rule_in_another_order_is_told_from_a_wrong_one(body, first, epoch, by_torch, tmp_path):
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        (folder / "sgd.py").write_text(RULE + body)
+        ours = epoch("custom")
+    judged = judge(ours, by_torch)
+    assert judged["compared_iterations"] == 468
+    assert (judged["times_rounding"] > compare_twins.LIMIT) == (first is not None)
+    assert judged["first_different_iteration"] == first or (first is None and 0 < judged["times_rounding"] < 10)
 
 
-@pytest.mark.parametrize("change", [0, 1e-7, LATER * 2e-3], ids=["identical", "1e-7", "2e-3 later"])
-def test_twins_whose_rule_differs_are_different_whatever_their_losses(pair, change):
-    summed = verdict(pair(np.zeros((40, 2)) + change), "different")
-    assert (summed["rule"], summed["verdict"]) == ("different", "different")
+def test_the_first_epoch_has_the_settings_of_the_training(epoch, by_torch):
+    for change in (
+        {"schedule": "linear"},
+        {"warmup": 0.1},
+        {"shuffle": True},
+        {"activation": "tanh"},
+        {"batch_size": 127},
+        {"hyperparameters": {"lr": 0.01}},
+    ):
+        assert not np.array_equal(epoch("torch", **change)[:100], by_torch[:100])
 
 
-def test_twins_that_diverge_together_are_alike(tmp_path):
-    losses = np.full((40, 2), np.nan)
-    runs = [write_run(tmp_path / name, losses, (0.1, 0.1), [[np.nan], [np.nan]]) for name in ("custom", "torch")]
-    assert verdict(compare_twins(*runs), "equal")["verdict"] == "identical"
+ROUNDING = 1e-14 * np.arange(100)  # what moving the start does
 
 
-@pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "parameters.safetensors", "run.json"])
+def twins(custom, rounding=ROUNDING):
+    """Losses [iterations, 2] of both twins, which are ``custom`` apart."""
+    loss = np.linspace(2, 1, len(rounding))
+    return np.stack([loss + custom, loss], 1), np.stack([loss, loss + rounding], 1)
+
+
+@pytest.mark.parametrize(
+    ("custom", "first"),
+    [
+        (0 * ROUNDING, math.nan),
+        (900 * ROUNDING, math.nan),
+        (ROUNDING * np.where(np.arange(100) < 60, 1, 1100), 60),
+        (np.where(np.arange(100) < 60, 0, np.nan), 60),
+    ],
+    ids=["the same", "below the limit", "above it later", "one diverges"],
+)
+def test_twins_are_different_once_they_are_further_apart_than_rounding_takes_them(custom, first):
+    judged = judge(*twins(custom))
+    assert judged["compared_iterations"] == 100
+    assert judged["first_different_iteration"] == pytest.approx(first, nan_ok=True)
+
+
+def test_nothing_is_judged_once_rounding_alone_is_visible():
+    rounding = np.where(np.arange(100) < 30, 1e-14, 2e-3)
+    judged = judge(*twins(np.where(np.arange(100) < 30, 0, 1e3), rounding))
+    assert (judged["compared_iterations"], judged["times_rounding"]) == (30, 0)
+    assert math.isnan(judged["first_different_iteration"])
+
+
+def test_twins_that_diverge_together_are_alike():
+    lost = np.where(np.arange(100) < 30, 0, np.nan)
+    assert math.isnan(judge(*twins(lost, lost))["first_different_iteration"])
+
+
+def write_run(folder, losses, W0=(1.0, 2.0), accuracies=(0.9, 0.8)):
+    """What `train` writes, for losses [iterations, 2 seeds], and final test accuracies."""
+    folder.mkdir(parents=True)
+    rows = [f"{seed},{i},{loss}" for i, pair in enumerate(losses) for seed, loss in zip((2, 5), pair)]
+    (folder / "training.csv").write_text("\n".join(["seed,iteration,loss", *rows]))
+    rows = [f"{seed},{epoch},{its * (epoch + 1)}" for epoch in (0, 1) for seed, its in zip((2, 5), accuracies)]
+    (folder / "evaluation.csv").write_text("\n".join(["seed,epoch,accuracy", *rows]))
+    save_file({"W0": np.array(W0, dtype=float)}, folder / "parameters.safetensors")
+    write_json(folder / "run.json", {"sha256": {file.name: sha256(file) for file in folder.iterdir()}})
+    return Run(folder)
+
+
+def test_the_trainings_themselves_are_compared_over_all_seeds(tmp_path):
+    losses, later = np.ones((20, 2)), np.arange(20)[:, None] >= 12
+    one, two = (
+        write_run(tmp_path / "a", losses),
+        write_run(tmp_path / "b", losses + later * [0, -0.25], (1, 2), (0.9, 0.7)),
+    )
+    found = compare(one, two)
+    assert found == {
+        "max_loss_difference": pytest.approx(0.25),
+        "first_visible_iteration": 12,
+        "max_accuracy_difference": pytest.approx(0.2),
+    }
+    assert [*FIGURES][3:] == [*found]
+
+
+@pytest.mark.parametrize(
+    ("W0", "first", "word"),
+    [
+        ((1, 2), math.nan, "identical"),
+        ((1, 3), math.nan, "rounding"),
+        ((1, 2), 7, "different"),
+        ((1, 3), 7, "different"),
+    ],
+)
+def test_the_verdict_is_by_the_first_epoch_and_by_the_bits_of_the_trainings(W0, first, word, tmp_path):
+    one, two = write_run(tmp_path / "a", np.ones((5, 2))), write_run(tmp_path / "b", np.ones((5, 2)), W0)
+    assert verdict(one, two, {"first_different_iteration": first}) == word
+
+
+@pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "run.json"])
 def test_a_file_that_is_not_what_train_wrote_is_refused_by_its_name(name, tmp_path):
-    run = write_run(tmp_path / "run", np.ones((20, 2)), (0.9, 0.8), ((1.0,), (2.0,)))
+    run = write_run(tmp_path / "run", np.ones((20, 2)))
     (tmp_path / "run" / name).write_bytes(b"my own notes")
     with pytest.raises(SystemExit, match=f"run/{name} is not what `train` wrote: delete it and run again"):
-        compare_twins(run, run)
+        compare(run, run)
+        verdict(run, run, dict.fromkeys(FIGURES, math.nan))

@@ -17,7 +17,7 @@ def answer(
     summary: pd.DataFrame,
     differences: pd.DataFrame,
     optimizers: pd.DataFrame,
-    verdicts: pd.DataFrame,
+    twins: pd.DataFrame,
     reproduction: pd.DataFrame,
 ) -> list[str]:
     """What the run found, from its tables; ``reproduction`` is empty if the data is not MNIST."""
@@ -28,7 +28,7 @@ def answer(
         lines.append(
             f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
         )
-    lines += rules(optimizers, verdicts)
+    lines += rules(optimizers, twins)
     lines += [reproduces(network, its) for network, its in reproduction.groupby("network", sort=False)]
     return lines if len(reproduction) else [*lines, "The data is not MNIST: the lab's figures do not apply."]
 
@@ -75,17 +75,15 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
-def rules(optimizers: pd.DataFrame, verdicts: pd.DataFrame) -> list[str]:
+def rules(optimizers: pd.DataFrame, twins: pd.DataFrame) -> list[str]:
     """What is known of the update rules, and of the twins."""
     if wrong := wrong_rules(optimizers):
         return wrong
-    text, words = "All update rules that have a class in torch.optim equal it", set(verdicts["verdict"])
+    text, words = "All update rules that have a class in torch.optim equal it", set(twins["verdict"])
     if words == {"identical"}:
         return [f"{text}, and all twins are identical."]
     if "different" in words:
         return [f"{text}, but not all twins agree."]
-    if "drift" in words:
-        return [f"{text}; some twins drift apart, as rounding alone can make them."]
     return [f"{text}; twins differ only by rounding." if words else f"{text}."]
 
 
@@ -97,21 +95,25 @@ def wrong_rules(optimizers: pd.DataFrame) -> list[str]:
 
 
 def twins(row: Row) -> str:
-    """A row of verdicts.csv."""
+    """A row of twins.csv."""
     pair = f"{row['network']}: {row['custom']} and {row['torch']}"
     if row["verdict"] == "identical":
         return f"{pair} are the same to the bit, in every minibatch loss and in the final parameters."
-    if row["verdict"] == "rounding":
-        return f"{pair} differ only by rounding: their losses are at most {row['max_loss_difference']:.1e} nats apart."
     if row["verdict"] == "different":
-        return f"{pair} do not agree: the rule of {row['custom']} differs from PyTorch's."
-    parted = row["first_iteration_above_1e-3"]
-    visible = "" if pd.isna(parted) else f", and more than 10⁻³ from iteration {parted:.0f} on"
+        return (
+            f"{pair} do not follow the same rule: in double precision they are further apart than rounding takes them, "
+            f"from iteration {row['first_different_iteration']} on."
+        )
+    parted = row["first_visible_iteration"]
+    visible = (
+        f"their losses are at most {row['max_loss_difference']:.1e} nats apart"
+        if pd.isna(parted)
+        else f"training amplifies it, so their losses are more than 10⁻³ nats apart from iteration {parted} on, and "
+        f"their final test accuracies up to {per_cent(row['max_accuracy_difference'])} points"
+    )
     return (
-        f"{pair} drift apart: their losses are more than 10⁻⁶ nats apart from iteration "
-        f"{row['first_iteration_above_1e-6']:.0f} on{visible}; their final test accuracies differ by at most "
-        f"{per_cent(row['test_accuracy_difference'])} points. The rule equals PyTorch's in the check, and training "
-        "amplifies rounding, so this alone is no sign of a mistake."
+        f"{pair} follow the same rule and differ only by rounding, over the first {row['compared_iterations']} "
+        f"iterations in double precision; {visible}."
     )
 
 

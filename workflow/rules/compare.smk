@@ -50,17 +50,18 @@ rule summarize:
 
 rule compare_twins:
     input:
-        rules.check_optimizers.output,
+        expand(rules.initialize.output.parameters, study=NETWORKS),
         expand(rules.train.output, study=NETWORKS, variant=[variant for pair in TWINS for variant in pair]),
+        mnist=rules.download_mnist.output,
     output:
-        expand("results/{table}.csv", table=["twins", "verdicts"]),
+        "results/twins.csv",
     log:
         "results/compare_twins.log",
     params:
         code=code("compare_twins"),
         options=options(results="results", networks=NETWORKS, custom=[c for c, _ in TWINS], torch=[t for _, t in TWINS]),
     shell:
-        step("compare_twins", "{params.options}")
+        step("compare_twins", "--mnist {input.mnist} {params.options}")
 
 
 rule compare_published:

@@ -1,26 +1,76 @@
-"""Measure how far apart twins are: variants that differ only in their implementation."""
+"""Judge twins, variants that differ only in their implementation: is one the other, but for rounding?"""
 
 import math
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
 
+from descent import mnist
+from descent.devices import prepare
 from descent.files import write_table
-from descent.runs import Run, read_table
+from descent.implementations import make_optimizer
+from descent.mnist import Split
+from descent.network import Parameters
+from descent.runs import Run
+from descent.schedules import fraction
 from descent.steps import command_line
-from descent.variants import in_words
+from descent.training import minibatches, train
 
-ROUNDING, VISIBLE = 1e-6, 1e-3  # nats; float32 resolves a loss near 1 to 1e-7
+LIMIT = 1000  # times as far apart as rounding takes them: see docs/verdicts.md
+RESOLUTION, VISIBLE = 1e-15, 1e-3  # nats: of a loss near 1 in float64, and of a curve that people look at
 
 FIGURES = {
-    "max_loss_difference": "nats, over all minibatches",
-    "rms_loss_difference": "nats, over all minibatches",
-    "first_iteration_above_1e-6": "at which the losses differ by more than this; empty if never",
-    "first_iteration_above_1e-3": "likewise",
-    "max_parameter_difference": "of the final parameters, relative to the largest entry of the same tensor",
-    "test_accuracy_difference": "custom minus torch, a fraction, after the last epoch",
+    "compared_iterations": "of the first epoch in float64, before rounding alone moves a loss by 1e-3 nats",
+    "times_rounding": "the largest distance of the losses in these, in multiples of what rounding does",
+    "first_different_iteration": f"the first at more than {LIMIT:,} times; empty if there is none",
+    "max_loss_difference": "nats, over all seeds and minibatches of the trainings themselves",
+    "first_visible_iteration": "of these, the first at which a seed's losses differ by more than 1e-3 nats",
+    "max_accuracy_difference": "of the final test accuracies, a fraction, over all seeds",
 }
+
+
+def first_epoch(
+    make: Callable[[Iterable[Tensor]], Any], parameters: Parameters, split: Split, record: dict[str, Any]
+) -> np.ndarray:
+    """The losses [iterations, 2] of the first epoch of a training, in float64, and of one from a moved start.
+
+    ``make`` makes an optimizer; ``parameters`` are one network's; ``record`` is the run.json of the training. The
+    weights of the moved start are each the next larger float64.
+    """
+    pairs = {name: its.double() for name, its in parameters.items()}
+    pairs = {name: torch.stack([its, its.nextafter(its + 1)]).requires_grad_() for name, its in pairs.items()}
+    settings = {name: record[name] for name in ("batch_size", "shuffle", "drop_last")}
+    epochs = minibatches(split, seeds=[0, 0], epochs=1, **settings)
+    schedule = partial(fraction, record["schedule"], record["warmup"])
+    (metrics,) = train(
+        pairs, make(pairs.values()), split, epochs, lambda done: schedule(done / record["epochs"]), record["activation"]
+    )
+    return metrics.loss.numpy()
+
+
+def repeat(record: dict[str, Any], parameters: Parameters, split: Split) -> np.ndarray:
+    """The ``first_epoch`` of a training of run.json."""
+    make = partial(make_optimizer, record["implementation"], record["optimizer"], **record["hyperparameters"])
+    return first_epoch(make, parameters, split, record)
+
+
+def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
+    """Compare twins by their ``first_epoch``: the first three FIGURES.
+
+    Training amplifies rounding, and says itself by how much: the distance of the twins is divided by the largest so far
+    that moving the start has made.
+    """
+    rounding = np.maximum.accumulate(distance(theirs[:, 1], theirs[:, 0])) + RESOLUTION
+    compared = int((rounding < VISIBLE).sum())
+    times = distance(ours[:compared, 0], theirs[:compared, 0]) / rounding[:compared]
+    return dict(zip(FIGURES, (compared, times.max(initial=0), first_above(times, LIMIT))))
 
 
 def distance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -36,90 +86,51 @@ def first_above(distances: np.ndarray, threshold: float) -> float:
     return int(above.argmax()) if above.any() else math.nan
 
 
-def parameter_difference(one: dict[str, np.ndarray], two: dict[str, np.ndarray]) -> float:
-    """The largest difference of two networks' parameters, relative to the largest entry of the same tensor."""
-    largest = 0.0
-    for name in one:
-        difference = distance(one[name], two[name]).max()
-        if difference:
-            scale = np.abs(two[name]).max(where=np.isfinite(two[name]), initial=0)
-            largest = max(largest, difference / scale if scale else math.inf)
-    return largest
+def compare(ours: Run, theirs: Run) -> dict[str, float]:
+    """How far apart the trainings themselves are: the last three FIGURES."""
+    one, two = (
+        run.training.pivot(index="iteration", columns="seed", values="loss").to_numpy() for run in (ours, theirs)
+    )
+    last = [run.evaluation.groupby("seed")["accuracy"].last() for run in (ours, theirs)]
+    apart = distance(one, two).max(1)
+    return dict(zip([*FIGURES][3:], (apart.max(), first_above(apart, VISIBLE), (last[0] - last[1]).abs().max())))
 
 
-def compare(custom: Run, torch: Run) -> pd.DataFrame:
-    """Compare two runs: one row per seed, with the columns seed and ``FIGURES``."""
-    pair = (custom, torch)
-    losses = [run.training.pivot(index="iteration", columns="seed", values="loss") for run in pair]
-    accuracies = [run.evaluation.groupby("seed", sort=False)["accuracy"].last() for run in pair]
-    rows = []
-    for i, seed in enumerate(accuracies[0].index):
-        apart = distance(*(loss[seed].to_numpy() for loss in losses))
-        figures = (
-            apart.max(),
-            math.sqrt(np.mean(apart**2)),
-            first_above(apart, ROUNDING),
-            first_above(apart, VISIBLE),
-            parameter_difference(*({name: stack[i] for name, stack in run.parameters.items()} for run in pair)),
-            accuracies[0][seed] - accuracies[1][seed],
-        )
-        rows.append({"seed": seed, **dict(zip(FIGURES, figures))})
-    return pd.DataFrame(rows)
-
-
-def verdict(comparison: pd.DataFrame, rule: str) -> dict:
-    """Sum up a pair's comparison over its seeds: a row of verdicts.csv.
-
-    ``rule`` is the verdict of `check_optimizers` on the custom rule, ``equal`` or ``different``. The pair's verdict is
-    the first of these that applies:
-    ``different``: the rule is different;
-    ``identical``: every loss and parameter is the same to the bit;
-    ``rounding``: no two losses differ by more than 1e-6;
-    ``drift``: some do. Training amplifies rounding, so how far apart the twins are does not tell it from a mistake.
-    """
-    worst = comparison.drop(columns="seed").abs().max()
-    first = comparison.filter(like="first_iteration").min()
-    if rule == "different":
-        word = "different"
-    elif worst["max_loss_difference"] == worst["max_parameter_difference"] == 0:
-        word = "identical"
-    else:
-        word = "rounding" if math.isnan(first["first_iteration_above_1e-6"]) else "drift"
-    return {"seeds": len(comparison), "rule": rule, "verdict": word} | worst.to_dict() | first.to_dict()
+def verdict(ours: Run, theirs: Run, figures: dict[str, float]) -> str:
+    """``different``, by `judge`; ``identical``, if the trainings have the same bits; else ``rounding``."""
+    if not math.isnan(figures["first_different_iteration"]):
+        return "different"
+    files = ("training.csv", "parameters.safetensors")
+    same = all(ours.record["sha256"][file] == theirs.record["sha256"][file] for file in files)
+    return "identical" if same else "rounding"
 
 
 def main() -> None:
-    figures = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
-    parser = command_line(
-        __doc__,
-        "Writes twins.csv (one row per network, pair and seed) and verdicts.csv (one row per network and pair). "
-        f"Columns: {figures}.",
-    )
+    columns = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
+    parser = command_line(__doc__, f"Writes twins.csv, with one row per network and pair: verdict; {columns}.")
+    parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     parser.add_argument("--networks", nargs="+", required=True)
     parser.add_argument("--custom", nargs="*", default=[], help="variants from scratch")
     parser.add_argument("--torch", nargs="*", default=[], help="their twins, in the same order")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     arguments = parser.parse_args()
+    prepare(torch.device("cpu"), arguments.threads)
 
-    checked = read_table(arguments.results / "optimizers.csv").set_index(["optimizer", "setting"])["verdict"]
-    twins, verdicts = [], []
+    rows = []
+    split = mnist.load(arguments.mnist, "train", dtype=torch.float64)
     for network in arguments.networks:
-        for custom, torch in zip(arguments.custom, arguments.torch):
-            names = {"network": network, "custom": custom, "torch": torch}
-            pair = [Run(arguments.results / network / variant) for variant in (custom, torch)]
-            comparison, record = compare(*pair), pair[0].record
-            rule = checked[record["optimizer"], in_words(record["hyperparameters"])]
-            twins += [names | row for row in comparison.to_dict("records")]
-            verdicts.append(names | verdict(comparison, rule))
-    names = ["network", "custom", "torch"]
-    for file, rows, columns in (
-        ("twins.csv", twins, [*names, "seed", *FIGURES]),
-        ("verdicts.csv", verdicts, [*names, "seeds", "rule", "verdict", *FIGURES]),
-    ):
-        table = pd.DataFrame(rows, columns=columns).astype({name: "Int64" for name in columns if "first" in name})
-        write_table(arguments.results / file, table)
-    for row in verdicts:
-        print(f"{row['network']}: {row['custom']} and {row['torch']}: {row['verdict']}")
+        folder = arguments.results / network
+        initial = {name: its[0] for name, its in load_file(folder / "initial.safetensors").items() if name != "seeds"}
+        for names in zip(arguments.custom, arguments.torch):
+            ours, theirs = (Run(folder / name) for name in names)
+            figures = judge(*(repeat(run.record, initial, split) for run in (ours, theirs))) | compare(ours, theirs)
+            rows.append((network, *names, verdict(ours, theirs, figures), *figures.values()))
+            print("{}: {} and {}: {}".format(*rows[-1]))
+    table = pd.DataFrame(rows, columns=["network", "custom", "torch", "verdict", *FIGURES])
+    write_table(
+        arguments.results / "twins.csv", table.astype({name: "Int64" for name in table if "iteration" in str(name)})
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from descent.steps import command_line
 from descent.variants import figures, in_full
 
 PACKAGES = ["snakemake", "pandas", "matplotlib", "torchvision", "safetensors"]
-TABLES = ["initial", "summary", "differences", "targets", "optimizers", "verdicts", "reproduction", "published"]
+TABLES = ["initial", "summary", "differences", "targets", "optimizers", "twins", "reproduction", "published"]
 
 
 def revision() -> dict[str, Any] | None:
@@ -44,11 +44,11 @@ def main() -> None:
     records = {
         (network, variant): Run(results / network / variant).record for network in networks for variant in variants
     }
-    verdicts, optimizers = data["verdicts"], data["optimizers"]
-    identical = verdicts[verdicts["verdict"] == "identical"]
+    twins, optimizers = data["twins"], data["optimizers"]
+    identical = twins[twins["verdict"] == "identical"]
     doubles = set(zip(identical["network"], identical["torch"]))  # the page shows each picture once
     alone = [name for name, its in figures(variants).items() if len(its) == 1 and name != "curves"]
-    answer = sentences.answer(data["summary"], data["differences"], optimizers, verdicts, data["reproduction"])
+    answer = sentences.answer(data["summary"], data["differences"], optimizers, twins, data["reproduction"])
     versions = {package: version(package) for package in PACKAGES}
 
     code = revision()
@@ -61,7 +61,7 @@ def main() -> None:
         answer=answer,
         trained=sentences.trained({name: in_full(its) for name, its in networks.items()}, next(iter(records.values()))),
         initial=sentences.initial(data["initial"]),
-        twins=[sentences.twins(row) for row in verdicts.to_dict("records")],
+        twins=[sentences.twins(row) for row in twins.to_dict("records")],
         reproduces=[
             sentences.reproduces(network, rows) for network, rows in data["reproduction"].groupby("network", sort=False)
         ],
@@ -92,7 +92,7 @@ def main() -> None:
                     f"{row['custom']}+{row['torch']}": data_uri(
                         results / network / f"{row['custom']}+{row['torch']}.svg"
                     )
-                    for row in verdicts[verdicts["network"] == network].to_dict("records")
+                    for row in twins[twins["network"] == network].to_dict("records")
                     if row["verdict"] != "identical"
                 },
             }
