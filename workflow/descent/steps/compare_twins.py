@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from descent.training import minibatches, train
 LIMIT = 1000  # times as far apart as rounding takes them: see docs/verdicts.md
 RESOLUTION, VISIBLE = 1e-15, 1e-3  # nats: of a loss near 1 in float64, and of a curve that people look at
 
+NAMES = ["network", "custom", "torch"]
 FIGURES = {
     "compared_iterations": "of the first epoch in float64, before rounding alone moves a loss by 1e-3 nats",
     "times_rounding": "the largest distance of the losses in these, in multiples of what rounding does",
@@ -61,8 +62,8 @@ def repeat(record: dict[str, Any], parameters: Parameters, split: Split) -> np.n
     return first_epoch(make, parameters, split, record)
 
 
-def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """Compare twins by their ``first_epoch``: the first three FIGURES.
+def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
+    """Compare twins by their ``first_epoch``: the verdict, ``different`` or ``rounding``, and the first three FIGURES.
 
     Training amplifies rounding, and says itself by how much: the distance of the twins is divided by the largest so far
     that moving the start has made.
@@ -70,7 +71,8 @@ def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     rounding = np.maximum.accumulate(distance(theirs[:, 1], theirs[:, 0])) + RESOLUTION
     compared = int((rounding < VISIBLE).sum())
     times = distance(ours[:compared, 0], theirs[:compared, 0]) / rounding[:compared]
-    return dict(zip(FIGURES, (compared, times.max(initial=0), first_above(times, LIMIT))))
+    found = compared, times.max(initial=0), first_above(times, LIMIT)
+    return {"verdict": "rounding" if math.isnan(found[-1]) else "different"} | dict(zip(FIGURES, found))
 
 
 def distance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -96,18 +98,18 @@ def compare(ours: Run, theirs: Run) -> dict[str, float]:
     return dict(zip([*FIGURES][3:], (apart.max(), first_above(apart, VISIBLE), (last[0] - last[1]).abs().max())))
 
 
-def verdict(ours: Run, theirs: Run, figures: dict[str, float]) -> str:
-    """``different``, by `judge`; ``identical``, if the trainings have the same bits; else ``rounding``."""
-    if not math.isnan(figures["first_different_iteration"]):
-        return "different"
+def identical(ours: Run, theirs: Run) -> bool:
+    """Whether two trainings have the same bits, in every minibatch and in the final parameters."""
     files = ("training.csv", "parameters.safetensors")
-    same = all(ours.record["sha256"][file] == theirs.record["sha256"][file] for file in files)
-    return "identical" if same else "rounding"
+    return all(ours.record["sha256"][file] == theirs.record["sha256"][file] for file in files)
 
 
 def main() -> None:
-    columns = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
-    parser = command_line(__doc__, f"Writes twins.csv, with one row per network and pair: verdict; {columns}.")
+    meanings = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
+    parser = command_line(
+        __doc__,
+        f"Writes twins.csv, with one row per network and pair. Columns: {meanings}. The first three are empty if the trainings have the same bits.",
+    )
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
     parser.add_argument("--networks", nargs="+", required=True)
@@ -118,16 +120,21 @@ def main() -> None:
     prepare(torch.device("cpu"), arguments.threads)
 
     rows = []
-    split = mnist.load(arguments.mnist, "train", dtype=torch.float64)
+    load = cache(partial(mnist.load, arguments.mnist, "train", dtype=torch.float64))
     for network in arguments.networks:
         folder = arguments.results / network
         initial = {name: its[0] for name, its in load_file(folder / "initial.safetensors").items() if name != "seeds"}
         for names in zip(arguments.custom, arguments.torch):
             ours, theirs = (Run(folder / name) for name in names)
-            figures = judge(*(repeat(run.record, initial, split) for run in (ours, theirs))) | compare(ours, theirs)
-            rows.append((network, *names, verdict(ours, theirs, figures), *figures.values()))
-            print("{}: {} and {}: {}".format(*rows[-1]))
-    table = pd.DataFrame(rows, columns=["network", "custom", "torch", "verdict", *FIGURES])
+            row: dict[str, Any] = dict(zip(NAMES, (network, *names))) | compare(ours, theirs)
+            if identical(ours, theirs):
+                row["verdict"] = "identical"
+            else:
+                row |= judge(*(repeat(run.record, initial, load()) for run in (ours, theirs)))
+            rows.append(row)
+            print("{network}: {custom} and {torch}: {verdict}".format(**row))
+    columns = [*NAMES, "verdict", *FIGURES]
+    table = pd.DataFrame(rows, columns=columns)
     write_table(
         arguments.results / "twins.csv", table.astype({name: "Int64" for name in table if "iteration" in str(name)})
     )
