@@ -66,7 +66,7 @@ def optimizers(**verdicts) -> pd.DataFrame:
     classes = {"sgd": "SGD", "lion": ""}
     return pd.DataFrame(
         [{"optimizer": name, "torch": classes[name], "verdict": verdict, "setting": "lr 1", "first_step": 2}
-         | {"factor": 0.5, "mistake": ""} for name, verdict in verdicts.items()]
+         | {"mistake": ""} for name, verdict in verdicts.items()]
     )  # fmt: skip
 
 

@@ -18,7 +18,8 @@ twins agree to the bit. `make check` says whether a rule is right. A helper's fi
 import importlib
 import inspect
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,24 +46,34 @@ def find(name: str) -> Rule:
     """Import the rule ``name``; raise ValueError, with one line that names file and place, if it does not fit."""
     if name not in names():
         raise ValueError(f"{name!r} is not one of {', '.join(names())}")
-    try:
+    file = FOLDER / f"{name}.py"
+    with one_line(file):
         update = getattr(importlib.import_module(f"descent.optimizers.{name}"), name, None)
-    except SyntaxError as error:
-        raise ValueError(f"{place(error.filename or name, error.lineno)}: {error.msg}") from error
-    except Exception as error:  # whatever a file may do while it is imported
-        frame, message = where(error), next(iter(str(error).splitlines()), "")
-        raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
     if not inspect.isfunction(update):
-        raise ValueError(f"{place(name)}: it has no function {name}, as its name promises")
+        raise ValueError(f"{place(file)}: it has no function {name}, as its name promises")
     return read(name, update)
+
+
+@contextmanager
+def one_line(file: Path) -> Iterator[None]:
+    """Turn whatever a file raises while it is imported into a ValueError, with one line that names file and place."""
+    try:
+        yield
+    except SyntaxError as error:
+        raise ValueError(f"{place(error.filename or file, error.lineno)}: {error.msg}") from error
+    except Exception as error:
+        frame, message = where(error, file), next(iter(str(error).splitlines()), "")
+        raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
 
 
 def read(name: str, update: Callable[..., None]) -> Rule:
     """Read a rule's signature; raise ValueError as ``find`` does."""
-    line = place(name, inspect.unwrap(update).__code__.co_firstlineno)
+    code = inspect.unwrap(update).__code__
+    line = place(code.co_filename, code.co_firstlineno)
     parameters = list(inspect.signature(update).parameters.values())
-    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
-        raise ValueError(f"{line}: {name} has *args or **kwargs: name each parameter")
+    parameters = [p for p in parameters if p.kind != p.VAR_KEYWORD]
+    if any(p.kind == p.VAR_POSITIONAL for p in parameters):
+        raise ValueError(f"{line}: {name} has *args: name each parameter")
     tensors = [p.name for p in parameters if p.kind != p.KEYWORD_ONLY and p.default is p.empty]
     if len(tensors) < 2:
         raise ValueError(f"{line}: {name} must take a parameter and its gradient first, as in {name}(w, g, *, lr)")
@@ -78,17 +89,14 @@ def read(name: str, update: Callable[..., None]) -> Rule:
     return Rule(update, takes_t, tensors[3 if takes_t else 2 :], defaults)
 
 
-def where(error: BaseException) -> traceback.FrameSummary:
-    """The innermost place in an optimizer's file that an exception comes from, or in any file if there is none."""
+def where(error: BaseException, file: str | Path) -> traceback.FrameSummary:
+    """The innermost place that an exception comes from, in ``file`` or an optimizer's file if it passed there."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = (
-        frame
-        for frame in reversed(frames)
-        if Path(frame.filename).parent == FOLDER and "__init__" not in frame.filename
-    )
-    return next(ours, frames[-1])
+    rules = {str(file), *map(str, FOLDER.glob("[!_]*.py"))}
+    return next((frame for frame in reversed(frames) if frame.filename in rules), frames[-1])
 
 
-def place(file: str, line: int | None = None) -> str:
+def place(file: str | Path, line: int | None = None) -> str:
     """A place for an error message: ``optimizers/sgd.py, line 3``."""
-    return f"optimizers/{Path(file).stem}.py" + (f", line {line}" if line else "")
+    shown = f"optimizers/{Path(file).name}" if Path(file).parent == FOLDER else Path(file).name
+    return shown + (f", line {line}" if line else "")

@@ -108,7 +108,8 @@ def main() -> None:
     meanings = "; ".join(f"{name}: {meaning}" for name, meaning in FIGURES.items())
     parser = command_line(
         __doc__,
-        f"Writes twins.csv, with one row per network and pair. Columns: {meanings}. The first three are empty if the trainings have the same bits.",
+        f"Writes twins.csv, with one row per network and pair. Columns: {meanings}. The first three are empty if the "
+        "trainings have the same bits.",
     )
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
