@@ -9,7 +9,7 @@ run: $(INSTALLED)  ## install everything into .venv, then run the workflow's sta
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
 
 check: $(INSTALLED)  ## is every update rule right? In seconds, without data; FILES="handed-in/*.py" checks other files
-	@PYTHONPATH=workflow PYTHONUTF8=1 $(VENV)/bin/python -m $(if $(FILES),descent.handed_in $(FILES) $(if $(CSV),--csv $(CSV)),descent.steps.check_optimizers $(if $(ALL),--all))
+	@PYTHONPATH=workflow PYTHONUTF8=1 PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(if $(FILES),descent.handed_in $(FILES) $(if $(CSV),--csv $(CSV)),descent.steps.check_optimizers $(if $(ALL),--all))
 
 test: $(INSTALLED)  ## install everything into .venv, then run the tests; with SLOW=1 the slow ones too
 	$(VENV)/bin/python -m pytest $(if $(SLOW),--numprocesses 3,-m "not slow")

@@ -13,6 +13,12 @@ if "sweep" in config:
 
     include: "workflow/rules/sweep.smk"
 
+elif SWEEP_MISTAKE:
+
+    rule sweep:
+        input:
+            lambda wildcards: sys.exit(SWEEP_MISTAKE),
+
 
 # Only initialize and train are worth a cluster's job.
 localrules:
@@ -33,7 +39,7 @@ onstart:
 
 
 onsuccess:
-    atexit.register(terminal.show_news, Path("results").absolute(), BEGAN)  # after Snakemake's own last words
+    atexit.register(terminal.show_news, RESULTS, BEFORE)  # after Snakemake's own last words
 
 
 onerror:

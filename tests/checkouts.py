@@ -89,6 +89,12 @@ class Checkout:
                     jobs.add(" ".join([block, *(value.partition("=")[2].rstrip(",") for value in values)]))
         return jobs
 
+    @property
+    def data(self) -> Path:
+        """The file with the data set."""
+        (file,) = self.path.glob("resources/*.safetensors")
+        return file
+
     def copy(self, path: Path) -> "Checkout":
         """A copy in another folder, to edit."""
         return Checkout(shutil.copytree(self.path, path))

@@ -4,7 +4,7 @@ import re
 import pytest
 import yaml
 from checkouts import REPOSITORY
-from descent.config import check, experiment_schema, load
+from descent.config import check, check_sweep, experiment_schema, load
 
 SCHEMA = experiment_schema()
 TEXT = (REPOSITORY / "config.yaml").read_text()
@@ -67,9 +67,19 @@ def test_the_default_config_is_the_labs():
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
         ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has 5001 entries; at most 5000 are allowed"),
         ("curves", "{smoothing: 7}", r"curves: .* but a string: .* into a file, for --configfile$"),
-        ("variants." + "a" * 64, ADAM, r"variants: 'a{64}' ends in the same text 20 times, which Snakemake"),
         ("variants.x", ADAM | {"eps 0.1": None}, r"unknown key 'eps 0\.1' \(missing colon\?\)"),
         ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has 3 entries; at most 2 are allowed"),
+        (
+            "variants.x",
+            ADAM | {"betas": [0.999, 0.9]},
+            r"variants\.x\.betas: \[0\.999, 0\.9\] has the larger number first",
+        ),
+        (
+            "variants.x",
+            ADAM | {"betas": "(0.9, 0.99)"},
+            r"x\.betas: .* is not of type list \(a list has square brackets\)",
+        ),
+        ("training.epochs", "1e1", r"'1e1' is not of type integer \(write it without an exponent\)"),
         ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
         ("variants.x", ADAM | {1: None}, r"unknown key 1 \(decimal numbers need a point: 0\.1\)"),
         ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
@@ -124,6 +134,22 @@ def test_a_wrong_indentation_is_reported_where_two_lines_differ(change):
             assert found in {f"line {n}: is indented unlike the line before it" for n in (number, following)}
 
 
+@pytest.mark.parametrize(("number", "value"), [("010", 8), ("1:30", 90), ("0x10", 16)])
+def test_a_number_that_yaml_reads_as_another_is_refused(number, value):
+    text = TEXT.replace("smoothing: 50", f"smoothing: {number}").encode()
+    assert re.fullmatch(rf"line \d+: YAML reads {number} as {value}: write {value}", verdict(text))
+
+
+@pytest.mark.parametrize("key", ["50", "1.0", "true", "null"])
+def test_a_name_that_yaml_reads_as_something_else_has_to_be_quoted(key):
+    text = TEXT.replace("  exercise: [100, 100]", f"  {key}: [100, 100]").encode()
+    assert re.search("is no text: put it into quotes", verdict(text))
+
+
+def test_a_wrong_sweep_does_not_stop_the_default_run():
+    check(put("sweep.optimizers.nesterov.momentum", "high"), SCHEMA)
+
+
 def test_two_variants_with_one_name_are_refused():
     text = TEXT.encode()
     check(load(text), SCHEMA)
@@ -158,7 +184,7 @@ def test_two_variants_with_one_name_are_refused():
 )
 def test_a_wrong_sweep_is_named_in_one_line(path, value, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        check(put(f"sweep.{path}", value), SCHEMA)
+        check_sweep(put(f"sweep.{path}", value)["sweep"], SCHEMA)
 
 
 def verdict(text: bytes) -> str | None:
@@ -214,11 +240,34 @@ def test_a_key_given_twice_in_a_file_of_the_command_line_is_refused(small_checko
     assert run.stderr.splitlines()[-1].endswith("mine.yaml: line 2: the key 'device' is given twice")
 
 
-def test_a_folder_that_is_not_there_is_reported_before_any_job(small_checkout):
-    small_checkout.edit_config(lambda config: config["data"].update(source="/no/such/folder"))
-    run = small_checkout.snakemake(check=False)
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("/no/such/folder", "there is no folder '/no/such/folder'"),
+        ("~/data", "{home}/data has no train-images-idx3-ubyte, gzipped or not; it has t10k-images.gz"),
+        ("$HOME/empty", "{home}/empty has no train-images-idx3-ubyte, gzipped or not; it has no files"),
+    ],
+)
+def test_a_folder_without_the_files_is_reported_before_any_job(source, message, small_checkout, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/t10k-images.gz").touch()
+    (tmp_path / "empty").mkdir()
+    small_checkout.edit_config(lambda config: config["data"].update(source=source))
+    run = small_checkout.snakemake(check=False, HOME=str(tmp_path), XDG_CACHE_HOME=str(tmp_path))
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1] == "config.yaml: data.source: there is no folder '/no/such/folder'"
+    assert run.stderr.splitlines()[-1] == "config.yaml: data.source: " + message.format(home=tmp_path)
+    assert not (small_checkout.path / "resources").exists()
+
+
+def test_another_data_set_has_another_file_and_the_way_back_downloads_nothing(unstarted, small_mnist):
+    first, labels = unstarted.data, "train-labels-idx1-ubyte"
+    before = yaml.safe_load((unstarted.path / "config.yaml").read_text())["data"]
+    unstarted.edit_config(lambda config: config["data"]["sha256"].update({labels: "0" * 64}))
+    run = unstarted.snakemake(check=False)
+    assert run.returncode and f"{labels}.gz is not the expected file" in run.stdout
+    assert unstarted.data == first
+    unstarted.edit_config(lambda config: config.update(data=before))
+    assert "download_mnist" not in unstarted.stale()
 
 
 def test_what_the_command_line_changes_is_checked_too(small_checkout):

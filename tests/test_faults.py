@@ -84,7 +84,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstart
         time.sleep(0.5)
         os.killpg(run.pid, signal.SIGINT)  # as a terminal does: to the whole group
         told = run.communicate(timeout=30)[1]
-        assert told.splitlines()[-1] == "Finished steps are kept: the same command continues the run."
+        assert told.splitlines()[-1] == "Finished steps are kept; to go on, run the same command again."
         assert "Traceback" not in told
         assert not (unstarted.path / "results/report.html").exists()
         wait_until(lambda: not processes_in(unstarted.path), 10)
@@ -134,7 +134,7 @@ def fill(disk, leave):
 @pytest.mark.parametrize(
     ("disk", "missing", "leave"),
     [
-        ("resources", "resources/mnist.safetensors", 64 << 10),
+        ("resources", "resources/data-", 64 << 10),
         ("results", "results/exercise/custom_sgd", 16 << 10),
         ("results", "results/report.html", 64 << 10),
     ],
@@ -144,7 +144,7 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, finished_t
     copy = Checkout(tmp_path / "copy")
     mounted = small_disk(copy.path / disk)
     shutil.copytree(finished_twins.path, copy.path, dirs_exist_ok=True)
-    path = copy.path / missing
+    path = copy.data if disk == "resources" else copy.path / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     if disk == "resources":
         shutil.rmtree(copy.path / "results")
@@ -158,3 +158,27 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, finished_t
     filler.unlink()
     copy.snakemake()
     assert csv_bytes(copy) == csv_bytes(finished_twins)
+
+
+@pytest.mark.parametrize(
+    ("edit", "why"),
+    [
+        (
+            lambda c: c.edit_config(lambda config: config["variants"]["torch_sgd"].update(lr=0.02)),
+            "lr is 0.02, but it was",
+        ),
+        (
+            lambda c: c.edit_config(lambda config: config["training"].update(epochs=3)),
+            "epochs is 3, but it was trained with 2",
+        ),
+    ],
+    ids=["lr", "epochs"],
+)
+def test_a_training_of_another_config_is_refused_once_snakemake_has_lost_its_memory(edit, why, twins):
+    edit(twins)
+    twins.edit_config(lambda config: config["curves"].update(smoothing=3))
+    shutil.rmtree(twins.path / ".snakemake")
+    (twins.path / "results/report.html").unlink()
+    run = twins.snakemake(check=False)
+    assert run.returncode and f"is not of this config.yaml: {why}" in run.stdout
+    assert not (twins.path / "results/report.html").exists()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from checkouts import REPOSITORY, Checkout
 
+DATA = "the data"
 TWINS = {"train exercise custom_sgd", "train exercise torch_sgd"}
 PLOT = {"plot_curves exercise"}
 TABLES = {"summarize", "compare_twins", "compare_published"}
@@ -82,7 +83,7 @@ def rename(config):
 
 def delete(name):
     def edit(checkout):
-        path = checkout.path / name
+        path = checkout.data if name == DATA else checkout.path / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     return edit
@@ -101,9 +102,10 @@ def with_old_time(edit):
 
 def flip(name):
     def edit(checkout):
-        content = bytearray((checkout.path / name).read_bytes())
+        path = checkout.data if name == DATA else checkout.path / name
+        content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
-        (checkout.path / name).write_bytes(content)
+        path.write_bytes(content)
 
     return edit
 
@@ -140,7 +142,8 @@ ROWS = {
     ),
     "epochs": (config(lambda c: c["training"].update(epochs=1)), TWINS | AFTER),
     "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), PLOT | {"report"}),
-    "the folder of the data": (move_data, ALL),
+    "the folder of the data": (move_data, set()),
+    "a folder that is not there": (config(lambda c: c["data"].update(source="/no/such/folder")), set()),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), {"compare_published", "report"}),
     "the statistics": (append("workflow/descent/statistics.py", "# \n"), TABLES - {"compare_twins"} | {"report"}),
@@ -156,10 +159,10 @@ ROWS = {
     "delete a figure": (delete("results/exercise/curves.png"), PLOT | {"report"}),
     "delete what the check found": (delete("results/optimizers.csv"), AFTER_CHECK),
     # It is fetched again once a step needs it.
-    "delete MNIST": (delete("resources/mnist.safetensors"), set()),
+    "delete MNIST": (delete(DATA), set()),
     "delete a log and .snakemake": (lambda c: [delete(f"{RUN}/train.log")(c), delete(".snakemake")(c)], set()),
-    "touch MNIST": (lambda checkout: (checkout.path / "resources/mnist.safetensors").touch(), set()),
-    "change one byte of MNIST": (flip("resources/mnist.safetensors"), AFTER_INITIALIZE),
+    "touch MNIST": (lambda checkout: checkout.data.touch(), set()),
+    "change one byte of MNIST": (flip(DATA), AFTER_INITIALIZE),
 }
 # What most people do is in `make test`; the rest is slow.
 OFTEN = ["no edit", "touch every tracked file", "one variant's lr", "add a variant", "the loop"]
@@ -189,7 +192,7 @@ def test_a_run_after_an_edit_runs_what_was_stale_and_leaves_nothing_stale(row, t
 
 
 def test_the_small_mnist_is_too_large_to_be_compared_by_content_without_being_asked(finished_twins):
-    assert (finished_twins.path / "resources/mnist.safetensors").stat().st_size > 1_000_000
+    assert finished_twins.data.stat().st_size > 1_000_000
 
 
 FREE = {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", "lr": 0.5}

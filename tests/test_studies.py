@@ -3,8 +3,9 @@
 import yaml
 from checkouts import REPOSITORY
 from descent import sweep
-from descent.studies import initialize_options, options, studies, train_options
-from descent.variants import figures, in_words, name_of, own_rule, twin_settings, twins
+from descent.optimizers import FOLDER
+from descent.studies import contradiction, initialize_options, options, studies, train_options
+from descent.variants import CONSTANT, figures, in_words, name_of, own_rule, twin_settings, twins
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -124,3 +125,19 @@ def test_a_point_has_one_name_whatever_the_order_of_the_grids_keys():
     assert sweep.swept(two) == ["lr", "betas"]
     assert [sweep.edges(two, point) for point in sweep.points(two)[:2]] == [["lr"], ["lr"]], "the smallest, the largest"
     assert [sweep.edges({"optimizer": "sgd", "lr": [1, 0.1, 10]}, {"lr": lr}) for lr in (1, 0.1)] == [[], ["lr"]]
+
+
+def test_a_run_of_another_setting_or_another_rule_contradicts_its_study():
+    study = studies(CONFIG)["a"]
+    rule = (FOLDER / "sgd.py").read_text(encoding="utf-8")
+    record = study.training | study.network | CONSTANT | {"implementation": "custom", "optimizer": "sgd"}
+    record |= {"hyperparameters": {"lr": 0.01}, "seeds": len(study.seeds), "rule": {"text": rule + "# a comment\n"}}
+    assert contradiction(study, "custom_sgd", record) == ""
+    for change, why in (
+        ({"hyperparameters": {"lr": 0.1}}, "lr is 0.01, but it was trained with 0.1"),
+        ({"seeds": 99}, "but it was trained with 99"),
+        ({"activation": "tanh"}, 'activation is "relu", but it was trained with "tanh"'),
+        ({"schedule": "linear"}, 'schedule is "constant", but it was trained with "linear"'),
+        ({"rule": {"text": rule.replace("-lr", "lr")}}, "it was trained with another sgd.py"),
+    ):
+        assert contradiction(study, "custom_sgd", record | change).endswith(why)

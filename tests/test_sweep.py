@@ -55,7 +55,7 @@ def test_the_tables_say_what_the_runs_measured(swept):
 
 @pytest.mark.slow
 def test_other_test_labels_change_no_choice(swept_checkout):
-    file = swept_checkout.path / "resources/mnist.safetensors"
+    file = swept_checkout.data
     mnist = load_file(file)
     mnist["test_labels"] = mnist["test_labels"].flip(0)
     save_file(mnist, file)

@@ -25,7 +25,7 @@ def test_a_run_ends_with_the_summary_and_the_page(twins):
 
 def test_an_error_shows_the_steps_message(twins):
     twins.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = run_in_shell(twins, "snakemake 2>&1")
+    run = run_in_shell(twins, "snakemake --cores 1 2>&1")
     assert run.returncode
     assert b"Traceback" not in run.stdout
     told, snakemakes = b"config.yaml: training.batch_size: 5000 is more than the 1000 training", b"CalledProcessError"
@@ -49,9 +49,32 @@ def run_in_shell(checkout, command, **environment):
 
 
 @pytest.mark.slow
+def test_names_may_look_like_numbers_and_files_like_the_standard_library(small_checkout):
+    sgd = {"optimizer": "sgd", "lr": 0.1}
+    variants = {"1": {"implementation": "custom"} | sgd, "1-0": {"implementation": "torch"} | sgd}
+    variants |= {name: {"implementation": "torch", "optimizer": "adam", "lr": 0.001} for name in ("NA", "true", "nan")}
+
+    def edit(config):
+        config |= {"networks": {"50": [6], "100": [8]}, "variants": variants}
+        config["sweep"] |= {
+            "network": "50",
+            "optimizers": {"nan": {"optimizer": "sgd", "lr": [0.1]}, "7": {"optimizer": "adam", "lr": [0.01]}},
+        }
+
+    small_checkout.edit_config(edit)
+    for file in ("random.py", "json.py", "torch.py", "logging/__init__.py"):
+        (small_checkout.path / file).parent.mkdir(exist_ok=True)
+        (small_checkout.path / file).write_text("raise SystemExit('not the one')\n")
+    run = run_in_shell(small_checkout, "snakemake --cores 2 all sweep")
+    assert run.returncode == 0, run.stderr
+    assert b"| 100       | true" in run.stdout and b"nan" in run.stdout
+    assert b"Nothing to be done" in run_in_shell(small_checkout, "snakemake --cores 1 all sweep").stderr
+
+
+@pytest.mark.slow
 def test_any_locale_will_do(retrain):
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    run = run_in_shell(retrain, "snakemake", **ascii_only)
+    run = run_in_shell(retrain, "snakemake --cores 1", **ascii_only)
     assert run.returncode == 0, run.stderr
     assert re.search(rb"\| exercise +\| torch_sgd +\| 4 +\| \d+\.\d\d \+/- ", run.stdout)
     assert retrain.stale() == set()
@@ -59,15 +82,15 @@ def test_any_locale_will_do(retrain):
 
 @pytest.mark.slow
 def test_a_reader_that_goes_away_fails_no_step(retrain):
-    run = run_in_shell(retrain, "snakemake | head -1; exit ${PIPESTATUS[0]}")
+    run = run_in_shell(retrain, "snakemake --cores 1 | head -1; exit ${PIPESTATUS[0]}")
     assert run.returncode == 0, run.stderr
     assert b"BrokenPipe" not in run.stderr
     assert retrain.stale() == set()
     assert "epoch 1" in (retrain.path / "results/exercise/custom_sgd/train.log").read_text()
 
 
-def test_the_everyday_command_needs_no_option_before_a_target(retrain):
-    run = run_in_shell(retrain, "snakemake sweep --dry-run && snakemake results/summary.csv")
+def test_a_target_alone_is_made_without_the_last_words(retrain):
+    run = run_in_shell(retrain, "snakemake sweep --dry-run --cores 1 && snakemake results/summary.csv --cores 1")
     assert run.returncode == 0, run.stderr
     assert b"Open the report" not in run.stdout
     assert "results/summary.csv" not in retrain.stale()
@@ -99,3 +122,9 @@ def test_a_terminal_keeps_each_line_of_an_epoch(retrain):
     assert shares == sorted(shares) and len(set(shares)) > 2
     assert bar.count(b"\x1b[1;23r") == 1 and bar.rindex(b"\x1b[r") > bar.rindex(b"%"), "in the end all lines scroll"
     assert re.search(rb"\d of \d steps \(\d+%\) done", seen)
+
+
+def test_touched_results_are_not_announced(twins):
+    (twins.path / "workflow/descent/optimizers/sgd.py").open("a").write("# harmless\n")
+    run = twins.snakemake("--touch")
+    assert "All update rules" not in run.stdout + run.stderr and twins.stale() == set()

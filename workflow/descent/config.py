@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,22 @@ def is_integer(checker: Any, value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
+def ascending(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
+    """The keyword of a list whose numbers have to rise."""
+    if isinstance(value, list) and all(is_number(None, each) for each in value) and value != sorted(value):
+        yield ValidationError("falls")
+
+
 Validator = extend(
     Draft202012Validator,
+    {"ascending": ascending},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": is_number, "integer": is_integer}),
 )
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, of which PyYAML silently keeps the last."""
+class StrictLoader(yaml.SafeLoader):
+    """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last, and 010 and 1:30, which it reads as 8
+    and 90."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -44,11 +52,20 @@ class UniqueKeyLoader(yaml.SafeLoader):
                 raise ValueError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        value = super().construct_yaml_int(node)
+        if re.search(r":|^[-+]?0.", node.value):
+            raise ValueError(f"line {node.start_mark.line + 1}: YAML reads {node.value} as {value}: write {value}")
+        return value
+
+
+StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.construct_yaml_int)
+
 
 def load(text: bytes) -> dict:
     """Parse the text of config.yaml; raise ValueError with one readable line if it is not a mapping in YAML."""
     try:
-        config = yaml.load(text.decode(), UniqueKeyLoader)
+        config = yaml.load(text.decode(), StrictLoader)
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8 text") from None
     except yaml.MarkedYAMLError as error:
@@ -144,14 +161,13 @@ def axis(values: dict, spaced: dict) -> dict:
 
 
 def check(config: Mapping, schema: Mapping) -> None:
-    """Raise ValueError with one readable line if ``config`` does not fit the ``schema`` of ``experiment_schema``."""
-    fit(config, schema)
-    if "sweep" in config:
-        check_sweep(config["sweep"], schema)
+    """Raise ValueError with one readable line if ``config``, but for its sweep, does not fit ``experiment_schema``."""
+    fit({key: value for key, value in config.items() if key != "sweep"}, schema)
 
 
 def check_sweep(sweep: Mapping, schema: Mapping) -> None:
-    """Check what the schema cannot: each trial and default setting must be a valid variant with a distinct name."""
+    """Likewise for the sweep, of which each trial and default setting must be a valid variant with a distinct name."""
+    fit(sweep, {"$ref": "#/$defs/sweep", "$defs": schema["$defs"]}, "sweep")
     seen: dict[str, grid.Setting] = {}
     for name, its in sweep["optimizers"].items():
         path, default = f"sweep.optimizers.{name}", grid.default(its)
@@ -186,6 +202,8 @@ def explain(error: ValidationError) -> str:
             return f"the key {', '.join(repr(key) for key in allowed if key not in error.instance)} is missing"
         case "enum":
             return f"{value} is not one of {', '.join(map(str, allowed))}"
+        case "type" if "pattern" in error.schema:  # a name or a checksum
+            return f"{value} is no text: put it into quotes"
         case "type":
             names = {"array": "list", "object": "mapping"}
             kinds = " or ".join(names.get(kind, kind) for kind in ([allowed] if isinstance(allowed, str) else allowed))
@@ -204,6 +222,8 @@ def explain(error: ValidationError) -> str:
             return f"{value} has fewer than {allowed} entries"
         case "maxItems":
             return f"{value} has {len(error.instance)} entries; at most {allowed} are allowed"
+        case "ascending":
+            return f"{value} has the larger number first"
         case "uniqueItems":
             return f"{value} has a duplicate entry"
         case "pattern":
@@ -239,8 +259,10 @@ def text_hint(error: ValidationError, kinds: str) -> str:
     """A hint for a string that was meant as something else; ``kinds`` are the allowed types."""
     if not isinstance(error.instance, str) or len(error.instance) > 80:
         return ""
-    if "number" in kinds and "e" in error.instance.lower():
-        return " (an exponent needs a point: 1.0e-3)"
+    if kinds in ("number", "integer") and re.fullmatch(r"[-+\d.]+e[-+\d]+", error.instance, re.IGNORECASE):
+        return " (an exponent needs a point: 1.0e-3)" if kinds == "number" else " (write it without an exponent)"
+    if "list" in kinds and error.instance.startswith("("):
+        return " (a list has square brackets)"
     try:
         meant = yaml.safe_load(error.instance)
     except (ValueError, RecursionError, yaml.YAMLError):

@@ -1,12 +1,14 @@
 """What config.yaml asks to train, as studies, and the options that the steps get."""
 
+import ast
 import json
 import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from descent import sweep
-from descent.variants import Variant, hyperparameters, in_full
+from descent.optimizers import FOLDER
+from descent.variants import CONSTANT, Variant, hyperparameters, in_full, settings
 
 
 class Study(NamedTuple):
@@ -31,11 +33,11 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
         for name, network in networks.items()
     }
     if asked and asked["network"] in networks:
-        network, settings = networks[asked["network"]], sweep.settings(asked["optimizers"])
+        network, swept = networks[asked["network"]], sweep.settings(asked["optimizers"])
         training = training | asked.get("training", {}) | {"validation": asked["validation"]}
-        found["sweep/trials"] = Study(network, numbered(sweep.TRIALS, asked["seeds"]), training, settings)
+        found["sweep/trials"] = Study(network, numbered(sweep.TRIALS, asked["seeds"]), training, swept)
         tested = training | {"test": True}
-        found["sweep/final"] = Study(network, numbered(sweep.FINAL, asked["final_seeds"]), tested, settings)
+        found["sweep/final"] = Study(network, numbered(sweep.FINAL, asked["final_seeds"]), tested, swept)
     return found
 
 
@@ -73,6 +75,25 @@ def options(**values: Any) -> str:
             case _:
                 words += [f"--{name}", str(value)]
     return shlex.join(words)
+
+
+def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
+    """What in the run.json of a variant is not as the study asks for, or as its rule is now; empty if nothing is."""
+    variant = study.variants[name]
+    asked = CONSTANT | settings(variant) | study.training | study.network | {"seeds": len(study.seeds)}
+    asked |= {key: variant[key] for key in ("implementation", "optimizer")}
+    for key, made in (record | record["hyperparameters"]).items():
+        if key in asked and asked[key] != made:
+            return f"{key} is {json.dumps(asked[key])}, but it was trained with {json.dumps(made)}"
+    rule = FOLDER / f"{variant['optimizer']}.py"
+    if "rule" in record and structure(record["rule"]["text"]) != structure(rule.read_text(encoding="utf-8")):
+        return f"it was trained with another {rule.name}"
+    return ""
+
+
+def structure(source: str) -> str:
+    """A program without its comments and its layout."""
+    return ast.dump(ast.parse(source))
 
 
 def initialize_options(study: Study) -> str:

@@ -9,16 +9,22 @@ from pathlib import Path
 PAGES = {"report.html": "summary.md", "sweep.html": "sweep/ranking.md"}
 
 
-def show_news(results: Path, since: float) -> None:
-    """Print the answer, the table and the path of each page in ``results`` made after ``since``, a Unix time."""
-    for page, answer in ((results / page, results / answer) for page, answer in PAGES.items()):
-        if page.exists() and page.stat().st_mtime > since:
+def pages(results: Path) -> dict[Path, int]:
+    """The pages that exist in a folder, each with its inode, which is another once a page has been made again."""
+    return {page: page.stat().st_ino for page in map(results.__truediv__, PAGES) if page.exists()}
+
+
+def show_news(results: Path, before: dict[Path, int]) -> None:
+    """Print the answer, the table and the path of each page in ``results`` that is new since ``before``."""
+    for page, inode in pages(results).items():
+        if before.get(page) != inode:
+            answer = results / PAGES[str(page.relative_to(results))]
             show(f"\n{answer.read_text(encoding='utf-8')}\nOpen the report: {page}")
 
 
 def show_failure() -> None:
     """Say after a failure how to go on."""
-    print("Finished steps are kept: the same command continues the run.", file=sys.stderr)
+    print("Finished steps are kept; to go on, run the same command again.", file=sys.stderr)
 
 
 def show(text: str) -> None:

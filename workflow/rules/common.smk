@@ -2,18 +2,18 @@
 
 import atexit
 import json
-import time
 from functools import cache
 from importlib.metadata import version
 
-from descent import bar, studies, sweep, terminal
+from descent import bar, idx_files, studies, sweep, terminal
 from descent.classes import package_version
 from descent.devices import choose, environment
 from descent.optimizers import names
 from descent.sources import digest, sources
 from descent.variants import figures, own_rule, twin_settings, twins
 
-BEGAN = time.time()
+RESULTS = Path("results").absolute()  # Snakemake leaves --directory before the last words
+BEFORE = terminal.pages(RESULTS)
 STUDIES = studies.studies(config)
 NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
 TWINS, FIGURES = twins(config["variants"]), figures(config["variants"])
@@ -49,13 +49,6 @@ def code(name, *files, optimizers=()):
 def options(**values):
     """The options of a step, as a function: Snakemake would take the braces of JSON for wildcards."""
     return lambda wildcards: studies.options(**values)
-
-
-def sweep_results(wildcards):
-    """The files of `snakemake sweep`. A mistake in its config stops only the sweep, with one line."""
-    with one_line_for_a_mistake("config.yaml"):
-        studies.check_sweep(config)
-    return rules.choose.output + rules.rank.output + rules.plot_sweep.output + rules.report_sweep.output
 
 
 def final_runs(wildcards):

@@ -6,12 +6,16 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+if sys.platform != "linux":
+    sys.exit("Descent runs on Linux; on Windows, in its Subsystem for Linux (WSL).")
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 if not WORKFLOW.is_dir():
     sys.exit("Descent runs its steps from its own files: clone it, and name the clone's Snakefile.")
-sys.path.insert(0, str(WORKFLOW))
+HERE = ("", os.getcwd(), str(WORKFLOW.parent))
+sys.path[:] = [str(WORKFLOW), *(path for path in sys.path if path not in HERE)]  # a file random.py here is none of ours
 
-from descent.config import check, classes, experiment_schema, load
+from descent import studies
+from descent.config import check, check_sweep, classes, experiment_schema, load
 
 
 @contextmanager
@@ -23,10 +27,19 @@ def one_line_for_a_mistake(file=None):
 
 
 def check_all(config):
+    """Check all but the sweep, which is no business of the default run."""
     with one_line_for_a_mistake():  # in an optimizer's file, or of a class
-        schema = experiment_schema(classes(config))
+        schema = experiment_schema(classes({"variants": config.get("variants")}))
     with one_line_for_a_mistake("config.yaml"):
         check(config, schema)
+
+
+def mistake_of_the_sweep(config):
+    try:
+        check_sweep(config["sweep"], experiment_schema(classes(config)))
+        studies.check_sweep(config)
+    except ValueError as error:
+        return f"config.yaml: {error}"
 
 
 if Path("config.yaml").exists():
@@ -42,6 +55,6 @@ configfile: "config.yaml"
 
 
 check_all(config)  # with the changes of --config and --configfile
-SOURCE = config["data"]["source"]
-if SOURCE and not os.path.isdir(SOURCE) and not os.path.exists("resources/mnist.safetensors"):
-    sys.exit(f"config.yaml: data.source: there is no folder {SOURCE!r}")
+SWEEP_MISTAKE = mistake_of_the_sweep(config) if "sweep" in config else None
+if SWEEP_MISTAKE:
+    config.pop("sweep")

@@ -1,10 +1,21 @@
+# Each data set has a file of its own, so that another `data` touches no other. The folder is looked at only if it is
+# missing; it is no parameter, as the same files from elsewhere are the same data.
+SOURCE = os.path.expandvars(os.path.expanduser(config["data"]["source"] or ""))
+CHECKSUMS = config["data"].get("sha256")
+DATA = f"resources/{idx_files.data_set(CHECKSUMS)}.safetensors"
+os.environ["DESCENT_SOURCE"] = SOURCE and os.path.abspath(SOURCE)
+if SOURCE and not os.path.exists(DATA):
+    with one_line_for_a_mistake("config.yaml: data.source"):
+        idx_files.find(Path(SOURCE))
+
+
 rule download_mnist:
     output:
-        "resources/mnist.safetensors",
+        DATA,
     log:
         "resources/download_mnist.log",
     params:
         code=code("download_mnist"),
-        options=options(source=SOURCE, sha256=config["data"].get("sha256")),
+        options=options(sha256=CHECKSUMS),
     shell:
         step("download_mnist", "{params.options} --output {output}")

@@ -11,11 +11,6 @@ localrules:
     report_sweep,
 
 
-rule sweep:
-    input:
-        sweep_results,
-
-
 # A checkpoint, so that the final runs of an unchanged choice stay.
 checkpoint choose:
     input:
@@ -78,3 +73,11 @@ rule report_sweep:
         options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),
     shell:
         step("report_sweep", "{params.options}")
+
+
+rule sweep:
+    input:
+        rules.choose.output,
+        rules.rank.output,
+        rules.plot_sweep.output,
+        rules.report_sweep.output,

