@@ -36,14 +36,17 @@ benchmark: $(INSTALLED) resources/mnist.safetensors  ## compare the training's s
 resources/mnist.safetensors: | $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors
 
-# uv installs in a fraction of pip's time; pip only installs uv, at the version in requirements.lock.
+# uv installs in a fraction of pip's time; pip only installs uv, at the version in requirements.lock. uv does not read
+# pip's configuration, so a mirror that is named there is named to uv.
 $(INSTALLED): requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Descent needs Python 3.11 or newer; this is %s. Name another: make PYTHON=python3.12" % sys.version.split()[0])'
 	@echo "Installing into $(VENV), PyTorch above all: about 3 GB to download."
 	@$(PYTHON) -m venv $(VENV)
 	@sed -n '/^uv==/,/^    # via/p' requirements.lock > $(VENV)/uv.lock
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.lock
-	@$(VENV)/bin/uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
+	@mirror=$$($(VENV)/bin/python -m pip config list | sed -n "s/^.*[.]index-url='\(.*\)'$$/\1/p" | tail -1); \
+	  [ -z "$$mirror" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$mirror}"; \
+	  $(VENV)/bin/uv pip sync --python $(VENV)/bin/python --require-hashes --compile-bytecode requirements.lock
 	@touch $@
 
 lock: $(INSTALLED)  ## pin the newest versions that pyproject.toml allows, in requirements.lock

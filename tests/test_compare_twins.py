@@ -120,7 +120,10 @@ def write_run(folder, losses, W0=(1.0, 2.0), accuracies=(0.9, 0.8)):
     rows = [f"{seed},{epoch},{its * (epoch + 1)}" for epoch in (0, 1) for seed, its in zip((2, 5), accuracies)]
     (folder / "evaluation.csv").write_text("\n".join(["seed,epoch,accuracy", *rows]))
     save_file({"W0": np.array(W0, dtype=float)}, folder / "parameters.safetensors")
-    write_json(folder / "run.json", {"sha256": {file.name: sha256(file) for file in folder.iterdir()}})
+    write_json(
+        folder / "run.json",
+        {"instructions": folder.name.upper(), "sha256": {file.name: sha256(file) for file in folder.iterdir()}},
+    )
     return Run(folder)
 
 
@@ -135,6 +138,7 @@ def test_the_trainings_themselves_are_compared_over_all_seeds(tmp_path):
         "max_loss_difference": pytest.approx(0.25),
         "first_visible_iteration": 12,
         "max_accuracy_difference": pytest.approx(0.2),
+        "instructions": "A and B",
     }
     assert [*FIGURES][3:] == [*found]
 

@@ -105,6 +105,10 @@ def test_each_wrong_rule_is_named():
             "apart from iteration 90 on, and their final test accuracies up to 0.50 points",
         ),
         (
+            {"verdict": "rounding", "instructions": "AVX2 and AVX512"},
+            "on other processors (AVX2 and AVX512), which round",
+        ),
+        (
             {"verdict": "different", "first_different_iteration": 200},
             "do not follow the same rule: in double precision they are further apart than rounding takes them, from "
             "iteration 200 on",
@@ -114,6 +118,7 @@ def test_each_wrong_rule_is_named():
 def test_each_verdict_on_twins_is_a_sentence(change, words):
     row = {"network": "small", "custom": "a", "torch": "b", "max_loss_difference": 2e-5}
     row |= {"compared_iterations": 468, "first_visible_iteration": math.nan, "max_accuracy_difference": 0.005}
+    row["instructions"] = ""
     sentence = sentences.twins(row | change)
     assert sentence.startswith("small: a and b ") and words in sentence
 

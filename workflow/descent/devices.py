@@ -35,7 +35,9 @@ def choose(device: str) -> str:
     asked = subprocess.run([sys.executable, "-c", "import torch; torch.cuda.init()"], capture_output=True, text=True)
     if asked.returncode:
         reason = (asked.stderr.splitlines() or ["it does not say why"])[-1].partition(": ")[2]
-        sys.exit(f"config.yaml: device: PyTorch cannot use the GPU: {reason} (`device: cpu` trains on the CPU.)")
+        sys.exit(
+            f"config.yaml: device: PyTorch cannot use the GPU: {reason} (`device: cpu` trains on the CPU; docs/gpu-and-clusters.md: a PyTorch of your own.)"
+        )
     return "cuda"
 
 

@@ -14,7 +14,7 @@ from descent.files import sha256
 
 # Columns of text, names among them: pandas would read some names as numbers, and an empty cell as NaN.
 TEXT = ["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting", "trial"]
-TEXT += ["default_setting", "edge", "other_choices", "verdict", "rule", "mistake", "left_out"]
+TEXT += ["default_setting", "edge", "other_choices", "verdict", "mistake", "left_out", "instructions"]
 
 
 def read_table(path: Path) -> pd.DataFrame:

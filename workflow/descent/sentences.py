@@ -114,6 +114,8 @@ def twins(row: Row) -> str:
     return (
         f"{pair} follow the same rule and differ only by rounding, over the first {row['compared_iterations']} "
         f"iterations in double precision; {visible}."
+    ) + (
+        f" They ran on other processors ({row['instructions']}), which round otherwise." if row["instructions"] else ""
     )
 
 

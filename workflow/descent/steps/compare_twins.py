@@ -34,6 +34,7 @@ FIGURES = {
     "max_loss_difference": "nats, over all seeds and minibatches of the trainings themselves",
     "first_visible_iteration": "of these, the first at which a seed's losses differ by more than 1e-3 nats",
     "max_accuracy_difference": "of the final test accuracies, a fraction, over all seeds",
+    "instructions": "the vector instructions of both processors, if they are not the same",
 }
 
 
@@ -88,14 +89,16 @@ def first_above(distances: np.ndarray, threshold: float) -> float:
     return int(above.argmax()) if above.any() else math.nan
 
 
-def compare(ours: Run, theirs: Run) -> dict[str, float]:
-    """How far apart the trainings themselves are: the last three FIGURES."""
+def compare(ours: Run, theirs: Run) -> dict[str, Any]:
+    """How far apart the trainings themselves are, and where they ran: the last four FIGURES."""
     one, two = (
         run.training.pivot(index="iteration", columns="seed", values="loss").to_numpy() for run in (ours, theirs)
     )
     last = [run.evaluation.groupby("seed")["accuracy"].last() for run in (ours, theirs)]
     apart = distance(one, two).max(1)
-    return dict(zip([*FIGURES][3:], (apart.max(), first_above(apart, VISIBLE), (last[0] - last[1]).abs().max())))
+    instructions = dict.fromkeys(run.record["instructions"] for run in (ours, theirs))
+    found = (apart.max(), first_above(apart, VISIBLE), (last[0] - last[1]).abs().max())
+    return dict(zip([*FIGURES][3:], (*found, " and ".join(instructions) if len(instructions) > 1 else "")))
 
 
 def identical(ours: Run, theirs: Run) -> bool:
