@@ -36,7 +36,8 @@ def choose(device: str) -> str:
     if asked.returncode:
         reason = (asked.stderr.splitlines() or ["it does not say why"])[-1].partition(": ")[2]
         sys.exit(
-            f"config.yaml: device: PyTorch cannot use the GPU: {reason} (`device: cpu` trains on the CPU; docs/gpu-and-clusters.md: a PyTorch of your own.)"
+            f"config.yaml: device: PyTorch cannot use the GPU: {reason} (`device: cpu` trains on the CPU; with an "
+            "older driver, use an older PyTorch: docs/gpu-and-clusters.md.)"
         )
     return "cuda"
 
