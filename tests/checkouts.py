@@ -119,7 +119,7 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
 
     def shrink(config: dict) -> None:
         config["seeds"] = [0, 1, 2, 3]
-        config["networks"] = {"exercise": [8, 8], "notebook": [6]}
+        config["networks"] = {"text_100": [8, 8], "code_50": [6]}
         config["training"] |= {"epochs": 2, "batch_size": 16}
         config["curves"]["smoothing"] = 5
         config["sweep"] |= {"validation": 200, "seeds": 2, "final_seeds": 4, "targets": [0.5, 0.9999]}

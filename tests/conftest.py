@@ -86,13 +86,13 @@ def finished_twins(once, finished) -> Checkout:
     """The same with one network and two twins alone, custom_sgd and torch_sgd: nothing trains again."""
 
     def keep_twins(config: dict) -> None:
-        config["networks"].pop("notebook")
+        config["networks"].pop("code_50")
         config["variants"] = {name: config["variants"][name] for name in ("custom_sgd", "torch_sgd")}
 
     def make(path: Path) -> None:
         checkout = finished.copy(path / "copy")
         checkout.edit_config(keep_twins)
-        for folder in ("notebook", "exercise/custom_momentum", "exercise/torch_momentum"):
+        for folder in ("code_50", "text_100/custom_momentum", "text_100/torch_momentum"):
             shutil.rmtree(checkout.path / "results" / folder)
         checkout.snakemake()
 

@@ -55,12 +55,12 @@ def test_the_default_config_is_the_labs():
         ("variants.x", {"implementation": "torch", "optimizer": "sgd"}, r"variants\.x: the key 'lr' is missing"),
         ("variants.initial", ADAM, r"variants: 'initial' is reserved; choose another name"),
         ("variants", {}, r"variants: is empty; at least one entry is needed"),
-        ("networks.exercise", [100, 0], r"networks\.exercise\.1: 0 is less than 1"),
-        ("networks.exercise", 100, r"networks\.exercise: 100 is not of type list; an example: \[100, 100\]$"),
+        ("networks.text_100", [100, 0], r"networks\.text_100\.1: 0 is less than 1"),
+        ("networks.text_100", 100, r"networks\.text_100: 100 is not of type list; an example: \[100, 100\]$"),
         (
-            "networks.exercise",
+            "networks.text_100",
             {"hidden": [8], "activation": "relo"},
-            r"exercise\.activation: 'relo' is not one of relu",
+            r"text_100\.activation: 'relo' is not one of relu",
         ),
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
@@ -142,7 +142,7 @@ def test_a_number_that_yaml_reads_as_another_is_refused(number, value):
 
 @pytest.mark.parametrize("key", ["50", "1.0", "true", "null"])
 def test_a_name_that_yaml_reads_as_something_else_has_to_be_quoted(key):
-    text = TEXT.replace("  exercise: [100, 100]", f"  {key}: [100, 100]").encode()
+    text = TEXT.replace("  text_100: [100, 100]", f"  {key}: [100, 100]").encode()
     assert re.search("is no text: put it into quotes", verdict(text))
 
 

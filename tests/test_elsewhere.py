@@ -10,8 +10,8 @@ from checkouts import Checkout
 @pytest.mark.slow
 def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path):
     path = tmp_path / "a é '\"$(touch x) {c}"
-    Checkout(small_checkout.path.rename(path)).snakemake("results/exercise/torch_sgd/training.csv")
-    assert (path / "results/exercise/torch_sgd/training.csv").exists()
+    Checkout(small_checkout.path.rename(path)).snakemake("results/text_100/torch_sgd/training.csv")
+    assert (path / "results/text_100/torch_sgd/training.csv").exists()
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_it_runs_in_another_folder(small_checkout, tmp_path):
 
 def test_snakemake_and_its_plugin_accept_the_profile_for_slurm(small_checkout):
     run = small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run")
-    assert {"train exercise torch_sgd", "report"} <= small_checkout.jobs(run.stdout)
+    assert {"train text_100 torch_sgd", "report"} <= small_checkout.jobs(run.stdout)
     profile = small_checkout.path / "profiles/slurm/config.yaml"
     profile.write_text(profile.read_text() + "no-such-setting: 1\n")
     assert small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run", check=False).returncode

@@ -70,7 +70,7 @@ def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twin
         if what == "snakemake":  # a step that outlives it may write beside the next one: files have names of their own
             checkout.snakemake("--unlock")
         if run.returncode == 0:
-            shutil.rmtree(checkout.path / "results/exercise", ignore_errors=True)
+            shutil.rmtree(checkout.path / "results/text_100", ignore_errors=True)
     checkout.snakemake()
     assert min(killed.values()) > 5
     assert csv_bytes(checkout) == csv_bytes(finished_twins)
@@ -135,7 +135,7 @@ def fill(disk, leave):
     ("disk", "missing", "leave"),
     [
         ("resources", "resources/data-", 64 << 10),
-        ("results", "results/exercise/custom_sgd", 16 << 10),
+        ("results", "results/text_100/custom_sgd", 16 << 10),
         ("results", "results/report.html", 64 << 10),
     ],
     ids=["download", "training", "report"],

@@ -52,12 +52,12 @@ def test_every_minibatch_of_an_epoch_is_that_of_an_independent_loop(activation, 
 
     def in_double_precision(config: dict) -> None:
         config["seeds"] = [3]
-        config["networks"] = {"exercise": {"hidden": [100, 100], "activation": activation}}
+        config["networks"] = {"text_100": {"hidden": [100, 100], "activation": activation}}
         config["training"] |= {"epochs": 1, "dtype": "float64"}
 
     checkout.edit_config(in_double_precision)
-    folder = tmp_path / "results/exercise"
-    checkout.snakemake(*(f"results/exercise/{variant}/training.csv" for variant in variants))
+    folder = tmp_path / "results/text_100"
+    checkout.snakemake(*(f"results/text_100/{variant}/training.csv" for variant in variants))
     initial = load_file(folder / "initial.safetensors")
     for variant in variants:
         ours = pd.read_csv(folder / variant / "training.csv")[["loss", "accuracy"]]

@@ -286,7 +286,7 @@ def test_every_number_of_the_pages_tables_is_that_of_the_file_that_the_caption_n
     setting = {"sgd": "sgd, lr 0.01", "momentum": "sgd, lr 0.01, momentum 0.9"}
     assert trained == {
         (network, f"{implementation}_{name}", f"{implementation} {words}")
-        for network in ("exercise", "notebook") for implementation in ("custom", "torch")
+        for network in ("text_100", "code_50") for implementation in ("custom", "torch")
         for name, words in setting.items()
     }  # fmt: skip
 
@@ -327,7 +327,7 @@ def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, sma
 
     def edit(config: dict) -> None:
         config["seeds"] = [3]
-        config["networks"].pop("notebook")
+        config["networks"].pop("code_50")
         config["data"]["source"] = str(folder)
         config["variants"] = {
             "custom_sgd": {"implementation": "custom", "optimizer": "sgd", "lr": 0.1},
@@ -342,10 +342,10 @@ def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, sma
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     page = Page(text)
     assert "1 seed only: 4 or more give intervals" in page.text
-    assert "far_off diverged on exercise: 1 of 1 seed, from iteration" in page.text
+    assert "far_off diverged on text_100: 1 of 1 seed, from iteration" in page.text
     assert "There are none here." in page.text
     assert not re.search(r"\bnan\b", page.text)
-    assert "(diverged)" in (results / "exercise/curves.svg").read_text()
+    assert "(diverged)" in (results / "text_100/curves.svg").read_text()
     assert re.search(r"seed 3 diverged: its loss is not finite from iteration \d+ on", run.stdout + run.stderr)
     assert (results / "twins.csv").read_text().count("\n") == 1
     assert checkout.stale() == set()

@@ -11,13 +11,13 @@ import yaml
 from checkouts import REPOSITORY, Checkout
 
 DATA = "the data"
-TWINS = {"train exercise custom_sgd", "train exercise torch_sgd"}
-PLOT = {"plot_curves exercise"}
+TWINS = {"train text_100 custom_sgd", "train text_100 torch_sgd"}
+PLOT = {"plot_curves text_100"}
 TABLES = {"summarize", "compare_twins", "compare_published"}
 AFTER = PLOT | TABLES | {"report"}  # what reads the trainings
 AFTER_CHECK = {"check_optimizers", "summarize", "report"}
-AFTER_RULE = {"train exercise custom_sgd"} | AFTER | AFTER_CHECK  # the torch twin does not use the rule
-AFTER_INITIALIZE = {"initialize exercise"} | TWINS | AFTER
+AFTER_RULE = {"train text_100 custom_sgd"} | AFTER | AFTER_CHECK  # the torch twin does not use the rule
+AFTER_INITIALIZE = {"initialize text_100"} | TWINS | AFTER
 ALL = {"download_mnist"} | AFTER_INITIALIZE
 
 
@@ -111,7 +111,7 @@ def flip(name):
 
 
 SGD = "workflow/descent/optimizers/sgd.py"
-RUN = "results/exercise/custom_sgd"
+RUN = "results/text_100/custom_sgd"
 NEW = {"implementation": "custom", "optimizer": "sgd", "lr": 0.05}
 WRONG = replace(SGD, "alpha=-lr)", "alpha=-2 * lr)")
 
@@ -125,13 +125,13 @@ ROWS = {
     ),
     "one variant's lr": (
         config(lambda c: c["variants"]["torch_sgd"].update(lr=0.02)),
-        {"train exercise torch_sgd"} | AFTER | AFTER_CHECK,  # they are no twins now
+        {"train text_100 torch_sgd"} | AFTER | AFTER_CHECK,  # they are no twins now
     ),
-    "rename a variant": (config(rename), {"train exercise renamed"} | AFTER),
+    "rename a variant": (config(rename), {"train text_100 renamed"} | AFTER),
     # It is no twin, so the twins stay as they are.
     "add a variant": (
         config(lambda c: c["variants"].update(new=NEW)),
-        {"train exercise new"} | AFTER - {"compare_twins"},
+        {"train text_100 new"} | AFTER - {"compare_twins"},
     ),
     "remove a variant": (config(lambda c: c["variants"].pop("torch_sgd")), AFTER | AFTER_CHECK),
     "add a seed": (config(lambda c: c["seeds"].append(9)), AFTER_INITIALIZE),
@@ -156,7 +156,7 @@ ROWS = {
         replace("workflow/descent/optimizers/adagrad.py", "value=-lr", "value=lr"),
         AFTER_CHECK,
     ),
-    "delete a figure": (delete("results/exercise/curves.png"), PLOT | {"report"}),
+    "delete a figure": (delete("results/text_100/curves.png"), PLOT | {"report"}),
     "delete what the check found": (delete("results/optimizers.csv"), AFTER_CHECK),
     # It is fetched again once a step needs it.
     "delete MNIST": (delete(DATA), set()),
@@ -202,7 +202,7 @@ FREE = {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", 
     ("package", "expected"),
     [
         ("torch", AFTER_INITIALIZE | AFTER_CHECK),
-        pytest.param("schedulefree", {"train exercise torch_sgd"} | AFTER - {"compare_twins"}, marks=pytest.mark.slow),
+        pytest.param("schedulefree", {"train text_100 torch_sgd"} | AFTER - {"compare_twins"}, marks=pytest.mark.slow),
     ],
 )
 def test_a_package_of_another_version_trains_again(package, expected, twins, tmp_path):

@@ -84,7 +84,7 @@ ROWS = {
         train(["adamw_lr=0.001_schedule=linear", "adamw_lr=0.01_schedule=linear"]) | TABLES,
     ),
     "another network": (
-        lambda c: c["sweep"].update(network="notebook"),
+        lambda c: c["sweep"].update(network="code_50"),
         {"initialize sweep/trials"} | train(TRIALS) | TABLES,
     ),
     "epochs": (lambda c: c["sweep"]["training"].update(epochs=1), train(TRIALS) | TABLES),
@@ -157,7 +157,7 @@ def test_an_optimizer_of_which_every_trial_is_lost_is_reported_as_such(swept_che
         (lambda c: c.update(seeds=[0, 2003]), "seeds: 2003 is also a seed of the sweep's final runs"),
         pytest.param(
             lambda c: c["sweep"].update(network="wide"),
-            "sweep.network: 'wide' is not one of exercise, notebook",
+            "sweep.network: 'wide' is not one of text_100, code_50",
             marks=pytest.mark.slow,
         ),
     ],

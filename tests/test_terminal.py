@@ -20,7 +20,7 @@ def test_a_run_ends_with_the_summary_and_the_page(twins):
     assert "\x1b" not in run.stdout + run.stderr  # plain in a pipe
     *_, table, _, last = run.stdout.rstrip().split("\n")
     assert last == f"Open the report: {twins.path}/results/report.html"
-    assert re.match(r"\| exercise +\| torch_sgd +\| 4 ", table)
+    assert re.match(r"\| text_100 +\| torch_sgd +\| 4 ", table)
 
 
 def test_an_error_shows_the_steps_message(twins):
@@ -35,7 +35,7 @@ def test_an_error_shows_the_steps_message(twins):
 @pytest.fixture
 def retrain(twins):
     """A checkout in which a run trains one variant again, and makes its curves, the tables and the page."""
-    shutil.rmtree(twins.path / "results/exercise/custom_sgd")
+    shutil.rmtree(twins.path / "results/text_100/custom_sgd")
     return twins
 
 
@@ -73,7 +73,7 @@ def test_any_locale_will_do(retrain):
     ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     run = run_in_shell(retrain, "snakemake --cores 1", **ascii_only)
     assert run.returncode == 0, run.stderr
-    assert re.search(rb"\| exercise +\| torch_sgd +\| 4 +\| \d+\.\d\d \+/- ", run.stdout)
+    assert re.search(rb"\| text_100 +\| torch_sgd +\| 4 +\| \d+\.\d\d \+/- ", run.stdout)
     assert retrain.stale() == set()
 
 
@@ -83,7 +83,7 @@ def test_a_reader_that_goes_away_fails_no_step(retrain):
     assert run.returncode == 0, run.stderr
     assert b"BrokenPipe" not in run.stderr
     assert retrain.stale() == set()
-    assert "epoch 1" in (retrain.path / "results/exercise/custom_sgd/train.log").read_text()
+    assert "epoch 1" in (retrain.path / "results/text_100/custom_sgd/train.log").read_text()
 
 
 def test_a_target_alone_is_made_without_the_last_words(retrain):
@@ -110,7 +110,7 @@ def test_a_terminal_keeps_each_line_of_an_epoch(retrain):
     os.close(ours)
     assert process.returncode == 0
     for epoch in range(2):
-        assert seen.count(b"results/exercise/custom_sgd: epoch %d: train loss" % epoch) == 1
+        assert seen.count(b"results/text_100/custom_sgd: epoch %d: train loss" % epoch) == 1
     moves = re.compile(rb"\x1b\[[\d;]*[A-HJKSTfr]")
     lines, bar = re.sub(rb"\x1b7.*?\x1b8", b"", seen), b"".join(re.findall(rb"\x1b7.*?\x1b8", seen))
     assert set(moves.findall(lines)) == {b"\x1b[1A"}, "only the bar moves the cursor, and puts it back"

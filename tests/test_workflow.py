@@ -12,7 +12,7 @@ from checkouts import step
 from safetensors.torch import load_file
 
 VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
-NETWORKS = ["exercise", "notebook"]
+NETWORKS = ["text_100", "code_50"]
 
 
 def results(checkout, pattern):
@@ -59,8 +59,8 @@ def test_evaluation_csv_has_a_row_a_seed_and_epoch(finished):
 
 
 def test_parameters_are_stacked_over_seeds(finished):
-    initial = load_file(finished.path / "results/exercise/initial.safetensors")
-    trained = load_file(finished.path / "results/exercise/custom_sgd/parameters.safetensors")
+    initial = load_file(finished.path / "results/text_100/initial.safetensors")
+    trained = load_file(finished.path / "results/text_100/custom_sgd/parameters.safetensors")
     shapes = {"W0": (4, 8, 784), "b0": (4, 8), "W1": (4, 8, 8), "b1": (4, 8), "W2": (4, 10, 8), "b2": (4, 10)}
     assert {name: tuple(p.shape) for name, p in trained.items()} == shapes
     assert initial.pop("seeds").tolist() == [0, 1, 2, 3]
@@ -74,18 +74,18 @@ def test_the_variants_learn(finished):
 
 
 def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
-    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
+    log = (finished.path / "results/text_100/custom_sgd/train.log").read_text()
     line = r": epoch 1: train loss \d\.\d{4}, train accuracy \d+\.\d\d%, .* 0 s left$"
-    assert re.search("^results/exercise/custom_sgd" + line, log, re.MULTILINE)
+    assert re.search("^results/text_100/custom_sgd" + line, log, re.MULTILINE)
     assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
-    device = json.loads((finished.path / "results/exercise/custom_sgd/run.json").read_text())["device"]
+    device = json.loads((finished.path / "results/text_100/custom_sgd/run.json").read_text())["device"]
     terminal = (finished.path / "terminal").read_text()
     assert terminal.count("no GPU found: training on the CPU") == ("NVIDIA" not in device)
 
 
 def test_the_logs_running_means_are_the_labs(finished):
-    log = (finished.path / "results/exercise/custom_sgd/train.log").read_text()
-    table = pd.read_csv(finished.path / "results/exercise/custom_sgd/training.csv")
+    log = (finished.path / "results/text_100/custom_sgd/train.log").read_text()
+    table = pd.read_csv(finished.path / "results/text_100/custom_sgd/training.csv")
     for epoch in (0, 1):
         since_the_first = table[table["epoch"] <= epoch]
         said = re.search(rf": epoch {epoch}: train loss (\S+), train accuracy (\S+)%", log, re.MULTILINE)
@@ -99,11 +99,11 @@ def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
     mine = {"implementation": "custom", "optimizer": "signsgd", "lr": 0.001, "scale": 2.0}
     checkout.edit_config(lambda config: config["variants"].update(mine=mine))
     assert {job for job in checkout.stale() if job.startswith("train")} == {
-        "train exercise mine",
-        "train notebook mine",
+        "train text_100 mine",
+        "train code_50 mine",
     }
-    checkout.snakemake("results/exercise/mine/evaluation.csv")
-    evaluation = pd.read_csv(checkout.path / "results/exercise/mine/evaluation.csv")
+    checkout.snakemake("results/text_100/mine/evaluation.csv")
+    evaluation = pd.read_csv(checkout.path / "results/text_100/mine/evaluation.csv")
     assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
     for wrong, message in {
         "implementation": "variants.mine.implementation: 'torch' is not one of custom",
@@ -120,12 +120,12 @@ def test_a_class_is_a_line_of_the_config_by_its_name_or_its_import_path(checkout
         "nadam": {"implementation": "torch", "optimizer": "nadam", "lr": 0.01, "schedule": "cosine", "warmup": 0.1},
     }
     checkout.edit_config(lambda config: config["variants"].update(mine))
-    checkout.snakemake(*(f"results/exercise/{name}/run.json" for name in mine))
+    checkout.snakemake(*(f"results/text_100/{name}/run.json" for name in mine))
     records = {}
     for name in mine:
-        evaluation = pd.read_csv(checkout.path / f"results/exercise/{name}/evaluation.csv")
+        evaluation = pd.read_csv(checkout.path / f"results/text_100/{name}/evaluation.csv")
         assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
-        records[name] = json.loads((checkout.path / f"results/exercise/{name}/run.json").read_text())
+        records[name] = json.loads((checkout.path / f"results/text_100/{name}/run.json").read_text())
     assert (records["free"]["package"], records["nadam"]["package"]) == (
         f"schedulefree {version('schedulefree')}",
         None,
@@ -168,5 +168,5 @@ def test_another_run_on_one_core_gives_the_same_bytes_in_every_csv(finished, sma
         {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in results(run, "*.csv").items()}
         for run in (finished, small_checkout)
     )
-    assert "results/exercise/custom_sgd/training.csv" in first
+    assert "results/text_100/custom_sgd/training.csv" in first
     assert first == second

@@ -31,9 +31,11 @@ def start(dag: Any) -> None:
         if (columns, rows) != size:  # first, and whenever the window changes
             size = (columns, rows)
             text += f"\n\x1b7\x1b[1;{rows - 1}r\x1b8\x1b[1A"
-        minutes, seconds = divmod(int(time.time() - began), 60)
+        elapsed = time.time() - began
         done = share_done(dag, began)
-        right = f" {done:4.0%}, {minutes}:{seconds:02d}"
+        right = f" {done:4.0%}, {clock(elapsed)}" + (f", {clock(elapsed / done - elapsed)} left" if done else "")
+        right += f"  {running(dag)}"
+        right = right[: columns * 2 // 3]
         width = max(0, columns - len(right) - 1)
         filled = round(done * width)
         write(f"{text}\x1b7\x1b[{rows};1H\x1b[2K{'━' * filled}\x1b[2m{'━' * (width - filled)}\x1b[22m{right}\x1b8")
@@ -67,8 +69,18 @@ def share_done(dag: Any, began: float) -> float:
         if dag.finished(job):
             done += parts
         elif epochs and (log := Path(job.log[0])).exists() and log.stat().st_mtime > began:
-            done += log.read_text(encoding="utf-8").count(": epoch ")
+            done += log.read_text(encoding="utf-8").count("  epoch ")
     return done / total if total else 0
+
+
+def clock(seconds: float) -> str:
+    return "{}:{:02d}".format(*divmod(int(seconds), 60))
+
+
+def running(dag: Any) -> str:
+    """The steps that run now: their rules, and what they make."""
+    jobs = [job for job in dag.needrun_jobs() if dag.is_running(job)]
+    return ", ".join(" ".join([job.rule.name, "/".join(job.wildcards)]).strip() for job in jobs)
 
 
 def write(text: str) -> None:

@@ -139,19 +139,6 @@ def distance(log_ratio: float) -> str:
     return f"{per_cent(abs(np.expm1(log_ratio)), '.1f')} % {'above' if log_ratio > 0 else 'below'}"
 
 
-def initial(rows: pd.DataFrame) -> str:
-    """initial.csv: what the untrained networks do."""
-    return (
-        "Before training, "
-        + join(
-            f"{row['network']} has a test accuracy of {spread(row, 'test_accuracy', 100, 2)} % and a test loss of "
-            f"{spread(row, 'test_loss')} nats"
-            for row in rows.to_dict("records")
-        )
-        + "."
-    )
-
-
 def trained(networks: Mapping[str, Mapping[str, Any]], record: Row) -> str:
     """What was trained on which images, from the networks, in full, and one run.json."""
     sizes = join(

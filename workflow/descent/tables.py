@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from descent.variants import CONSTANT, in_words
+from descent.variants import CONSTANT, Variant, in_words
 
 Row = Mapping[str, Any]
 
@@ -44,7 +44,14 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
         shown["worst seed"] = per_cent(row["test_accuracy_worst_seed"])
         shown["test loss, nats"] = spread(row, "test_loss")
         rows.append(shown)
-    return pd.DataFrame(rows)
+    return once(pd.DataFrame(rows))
+
+
+def once(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with one row for the variants of a network whose other cells are all the same."""
+    others = [column for column in table if column != "variant"]
+    merged = table.groupby(others, sort=False, as_index=False)["variant"].agg(", ".join)
+    return merged[list(table)]
 
 
 def contrast(row: Row) -> str:
@@ -52,6 +59,62 @@ def contrast(row: Row) -> str:
     if row["network"] == row["other_network"]:
         return f"{row['network']}: {row['variant']} − {row['other']}"
     return f"{row['variant']}: {row['network']} − {row['other_network']}"
+
+
+def lab(
+    variants: Mapping[str, Variant], initial: pd.DataFrame, summary: pd.DataFrame, twins: pd.DataFrame
+) -> list[dict[str, Any]]:
+    """The lab's exercises: for each, the answers by network, and the figures and files, in the results folder.
+
+    Exercises 3 and 4 and the optional one need a custom variant of SGD, without and with momentum, and its twin.
+    """
+    rows = [
+        {"exercise": "2. The untrained network: test accuracy and loss", "answers": {}, "files": ["initial.csv"]}
+        | {
+            "answers": {
+                its["network"]: f"{spread(its, 'test_accuracy', 100, 2)} %, {spread(its, 'test_loss')}"
+                for its in initial.to_dict("records")
+            }
+        }
+    ]
+    reached = {(its["network"], its["variant"]): accuracy(its) for its in summary.to_dict("records")}
+    for momentum, third, fourth in (
+        (False, "3. SGD from scratch: test accuracy", "4. torch.optim.SGD: the same?"),
+        (True, "Optional: momentum from scratch", "Optional: torch.optim.SGD with momentum: the same?"),
+    ):
+        for row in twins.drop_duplicates("custom").to_dict("records"):
+            custom, its = row["custom"], variants[row["custom"]]
+            if its["optimizer"] != "sgd" or bool(its.get("momentum")) != momentum:
+                continue
+            pairs = twins[twins["custom"] == custom].to_dict("records")
+            files = [f"{pair['network']}/{custom}/curves.svg" for pair in pairs]
+            rows.append(
+                {
+                    "exercise": third,
+                    "answers": {pair["network"]: reached[pair["network"], custom] for pair in pairs},
+                    "files": files,
+                }
+            )
+            files = [f"{pair['network']}/{custom}+{pair['torch']}.svg" for pair in pairs]
+            rows.append(
+                {
+                    "exercise": fourth,
+                    "answers": {
+                        pair["network"]: f"{reached[pair['network'], pair['torch']]}: {ALIKE[pair['verdict']]}"
+                        for pair in pairs
+                    },
+                    "files": files,
+                }
+            )
+            break
+    return rows
+
+
+ALIKE = {"identical": "the same to the bit", "rounding": "the same but for rounding", "different": "not the same rule"}
+
+
+def accuracy(row: Row) -> str:
+    return "diverged" if row["diverged_seeds"] else f"{spread(row, 'test_accuracy', 100, 2)} %"
 
 
 def differences(table: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +167,7 @@ def targets(table: pd.DataFrame, summary: pd.DataFrame | None = None) -> pd.Data
     for row in summary.to_dict("records") if summary is not None else []:
         lowest = row["lowest_test_loss_epochs"]
         rows[row["network"], row["variant"]]["lowest test loss after"] = "" if math.isnan(lowest) else f"{lowest:.0f}"
-    return pd.DataFrame(rows.values())
+    return once(pd.DataFrame(rows.values()))
 
 
 def optimizers(table: pd.DataFrame) -> pd.DataFrame:
@@ -144,8 +207,8 @@ def published(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def runs(records: Mapping[tuple[str, str], Row]) -> pd.DataFrame:
-    """The run.json of each network and variant: with what it was trained."""
+def runs(records: Mapping[tuple[str, str], Row]) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The run.json of each network and variant, with what it was trained; and apart, what all have in common."""
     rows = []
     for (network, variant), record in records.items():
         shuffled = ", shuffled" if record["shuffle"] else ""
@@ -164,7 +227,9 @@ def runs(records: Mapping[tuple[str, str], Row]) -> pd.DataFrame:
                 "Python": record["python"],
             }
         )
-    return pd.DataFrame(rows)
+    table = pd.DataFrame(rows)
+    common = [name for name in table if name not in ("network", "variant") and table[name].nunique() == 1]
+    return table.drop(columns=common), {name: str(table[name].iloc[0]) for name in common}
 
 
 def ranking(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The last lines of a run, for any terminal and locale, and even if the reader has gone."""
 
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -22,8 +23,34 @@ def show_news(results: Path, before: dict[Path, int]) -> None:
             show(f"\n{answer.read_text(encoding='utf-8')}\nOpen the report: {page}")
 
 
+FAILED: dict[str, Path] = {}  # the steps that failed, with their logs
+UNSAID = ("Select jobs to execute", "RuleException")  # what the bar says, and where a rule calls a step that failed
+INTERRUPTED = ("exit status 130", "Signals.SIGINT")
+
+
+def is_news(record: logging.LogRecord) -> bool:
+    """Whether a record of Snakemake's log is for the terminal; a filter. Notes the steps that failed."""
+    event, text = getattr(getattr(record, "event", None), "name", ""), record.getMessage()
+    if event == "JOB_ERROR" and record.log:  # type: ignore[attr-defined]
+        FAILED[record.rule_name] = Path(record.log[0])  # type: ignore[attr-defined]
+    if any(sign in text for sign in INTERRUPTED):
+        FAILED.clear()
+    done = event == "PROGRESS" and sys.stderr.isatty()
+    return not (event in ("JOB_STARTED", "JOB_FINISHED") or done or text.startswith(UNSAID))
+
+
+def calm(logger: logging.Logger) -> None:
+    """Keep what is no news from the terminal; Snakemake's own log file has it."""
+    for handler in logger.handlers:
+        if handler.name == "DefaultStreamHandler":
+            handler.filters.insert(0, is_news)
+
+
 def show_failure() -> None:
-    """Say after a failure how to go on."""
+    """Say after a failure what failed, with the last line of its log, and how to go on."""
+    for rule, log in FAILED.items():
+        *_, last = ["", *log.read_text(encoding="utf-8", errors="replace").splitlines()] if log.exists() else [""]
+        print(f"{rule} failed: {last}", file=sys.stderr)
     print("Finished steps are kept; to go on, run the same command again.", file=sys.stderr)
 
 

@@ -9,7 +9,7 @@
   function range(u, least, most) {
     if (most == null) return [null, null];
     const unit = 10 ** Math.floor(Math.log10(least));
-    return [Math.floor(least / unit) * unit, most * 1.2];
+    return [Math.floor(least / unit) * unit, Math.min(most * 1.2, 10)];  // an untrained network has 2.3
   }
   const logarithmic = { distr: 3, range };
 
@@ -43,13 +43,32 @@
       });
       ctx.restore();
     }
+    // A cross at the end of each visible curve that diverged, at the top if its loss is above.
+    function crosses(u) {
+      const { ctx, bbox } = u, size = 5 * devicePixelRatio;
+      curves.forEach((curve, i) => {
+        const last = curve[metric].findLastIndex((value) => value != null);
+        if (!variants[i].diverged || last < 0 || !u.series[i + 1].show) return;
+        const x = u.valToPos(curve.x[last], "x", true), y = Math.max(u.valToPos(curve[metric][last], "y", true), bbox.top);
+        ctx.save();
+        ctx.strokeStyle = variants[i].color;
+        ctx.lineWidth = 2.5 * devicePixelRatio;
+        for (const turn of [1, -1]) {
+          ctx.beginPath();
+          ctx.moveTo(x - size, y - turn * size);
+          ctx.lineTo(x + size, y + turn * size);
+          ctx.stroke();
+        }
+        ctx.restore();
+      });
+    }
     // The point of a curve nearest to the pointer.
     function nearest(u, i, at) {
       for (let d = 0; i && d < u.data[0].length; d++) for (const t of [at - d, at + d]) if (u.data[i][t] != null) return t;
       return at;
     }
     const options = {
-      hooks: { drawAxes: [bands] },
+      hooks: { drawAxes: [bands], draw: [crosses] },
       width: place.clientWidth,
       height: 320,
       cursor: { sync: { key: group, setSeries: true }, dataIdx: nearest },

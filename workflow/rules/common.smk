@@ -14,6 +14,7 @@ from descent.variants import figures, own_rule, twin_settings, twins
 
 RESULTS = Path("results").absolute()  # Snakemake leaves --directory before the last words
 BEFORE = terminal.pages(RESULTS)
+terminal.calm(logger)
 STUDIES = studies.studies(config)
 NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
 TWINS, FIGURES = twins(config["variants"]), figures(config["variants"])

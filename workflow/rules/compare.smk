@@ -9,10 +9,10 @@ rule plot_curves:
         png=expand("results/{{study}}/{figure}.png", figure=[*FIGURES, "test"]),
         json="results/{study}/curves.json",
     log:
-        "results/{study}/plot_curves.log",
+        "logs/{study}/plot_curves.log",
     params:
         code=code("plot_curves"),
-        options=options(variants=VARIANTS, figures=FIGURES, smoothing=config["curves"]["smoothing"]),
+        options=options(variants=VARIANTS, figures=FIGURES, smoothing=config["curves"]["smoothing"], data=DATA_NAME),
     shell:
         step("plot_curves", "{params.options} --folder results/{wildcards.study}")
 
@@ -21,7 +21,7 @@ rule check_optimizers:
     output:
         "results/optimizers.csv",
     log:
-        "results/check_optimizers.log",
+        "logs/check_optimizers.log",
     priority: 1  # a wrong rule shows before the trainings
     params:
         code=code("check_optimizers", optimizers=tuple(names())),
@@ -40,7 +40,7 @@ rule summarize:
         report("results/summary.csv", category="Tables"),
         expand("results/{table}.csv", table=["initial", "differences", "targets", "epochs"]),
     log:
-        "results/summarize.log",
+        "logs/summarize.log",
     params:
         code=code("summarize"),
         options=options(results="results", networks=NETWORKS, variants=VARIANTS),
@@ -56,7 +56,7 @@ rule compare_twins:
     output:
         "results/twins.csv",
     log:
-        "results/compare_twins.log",
+        "logs/compare_twins.log",
     params:
         code=code("compare_twins"),
         options=options(results="results", networks=NETWORKS, custom=[c for c, _ in TWINS], torch=[t for _, t in TWINS]),
@@ -71,7 +71,7 @@ rule compare_published:
     output:
         expand("results/{table}.csv", table=["published", "reproduction"]),
     log:
-        "results/compare_published.log",
+        "logs/compare_published.log",
     params:
         code=code("compare_published", "resources/published.csv"),
         mnist="--no-mnist" if "sha256" in config["data"] else "--mnist",  # without other checksums, the data is MNIST

@@ -2,6 +2,7 @@
 # missing; it is no parameter, as the same files from elsewhere are the same data.
 SOURCE = os.path.expandvars(os.path.expanduser(config["data"]["source"] or ""))
 CHECKSUMS = config["data"].get("sha256")
+DATA_NAME = os.path.basename(os.path.abspath(SOURCE)) if CHECKSUMS else "MNIST"
 DATA = f"resources/{idx_files.data_set(CHECKSUMS)}.safetensors"
 os.environ["DESCENT_SOURCE"] = SOURCE and os.path.abspath(SOURCE)
 if SOURCE and not os.path.exists(DATA):
@@ -13,7 +14,7 @@ rule download_mnist:
     output:
         DATA,
     log:
-        "resources/download_mnist.log",
+        "logs/download_mnist.log",
     params:
         code=code("download_mnist"),
         options=options(sha256=CHECKSUMS),

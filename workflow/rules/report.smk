@@ -17,7 +17,7 @@ rule report:
         markdown="results/summary.md",
         experiment="results/experiment.json",
     log:
-        "results/report.log",
+        "logs/report.log",
     params:
         code=code("report", *(f"report/{template}" for template in TEMPLATES)),
         options=options(config={key: value for key, value in config.items() if key != "sweep"}, results="results"),

@@ -19,7 +19,7 @@ checkpoint choose:
         trials="results/sweep/trials.csv",
         choices="results/sweep/choices.json",
     log:
-        "results/sweep/choose.log",
+        "logs/sweep/choose.log",
     params:
         code=code("choose", optimizers=tuple(names())),
         options=options(grids=GRIDS, trials="results/sweep/trials", output="results/sweep"),
@@ -34,7 +34,7 @@ rule rank:
     output:
         expand("results/sweep/{table}.csv", table=["ranking", "targets"]),
     log:
-        "results/sweep/rank.log",
+        "logs/sweep/rank.log",
     params:
         code=code("rank"),
         options=options(grids=GRIDS, targets=SWEEP["targets"], final="results/sweep/final", results="results/sweep"),
@@ -48,7 +48,7 @@ rule plot_sweep:
     output:
         multiext("results/sweep/sensitivity", ".svg", ".png"),
     log:
-        "results/sweep/plot_sweep.log",
+        "logs/sweep/plot_sweep.log",
     params:
         code=code("plot_sweep"),
         options=options(grids=GRIDS, results="results/sweep"),
@@ -67,7 +67,7 @@ rule report_sweep:
         markdown="results/sweep/ranking.md",
         experiment="results/sweep/experiment.json",
     log:
-        "results/sweep/report_sweep.log",
+        "logs/sweep/report_sweep.log",
     params:
         code=code("report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))),
         options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),

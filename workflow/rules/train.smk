@@ -5,7 +5,7 @@ rule initialize:
         parameters="results/{study}/initial.safetensors",
         metrics="results/{study}/initial.csv",
     log:
-        "results/{study}/initialize.log",
+        "logs/{study}/initialize.log",
     resources:
         mem_mb=2000,
         runtime=10,  # minutes
@@ -27,7 +27,7 @@ rule train:
     output:
         multiext("results/{study}/{variant}/", *TRAINING),
     log:
-        "results/{study}/{variant}/train.log",
+        "logs/{study}/{variant}/train.log",
     resources:
         gpu=int(DEVICE == "cuda"),
         mem_mb=2000,

@@ -38,8 +38,10 @@ Files = dict[str, bytes]  # the four uncompressed files by name
 
 def from_mirrors(checksums: dict[str, str]) -> Files:
     """Download with torchvision, which shows progress bars, from its mirrors."""
-    from torchvision.datasets import MNIST
-
+    try:
+        from torchvision.datasets import MNIST
+    except (ImportError, RuntimeError) as error:  # it is missing, or made for another PyTorch
+        raise FetchError(f"torchvision cannot be imported: {error}") from error
     socket.setdefaulttimeout(30)  # seconds without an answer from a mirror
     with TemporaryDirectory() as root, contextlib.redirect_stdout(sys.stderr):
         try:

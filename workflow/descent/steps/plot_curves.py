@@ -24,6 +24,8 @@ STYLES = {
 }
 
 
+SOLID = {"linewidth": 1.6, "alpha": 1, "linestyle": "-"}  # of a variant alone, and of twins that are the same
+
 HIGHEST_LOSS = 10  # nats, the top of a figure; an untrained network has 2.3
 DIVERGED = " (diverged)"
 
@@ -82,13 +84,18 @@ def draw(panels: Sequence[Axes], curves: dict[str, pd.DataFrame], looks: dict[st
 
 
 def plot(
-    curves: dict[str, pd.DataFrame], looks: dict[str, dict], smoothing: int, minibatches: pd.DataFrame | None = None
+    curves: dict[str, pd.DataFrame],
+    looks: dict[str, dict],
+    title: str,
+    smoothing: int,
+    minibatches: pd.DataFrame | None = None,
 ) -> Figure:
     """The training figure, from the ``curves`` of ``smooth``.
 
     ``minibatches``, a variant's training.csv, is drawn faintly beneath the curve, its running mean.
     """
     figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure.suptitle(title)
     panels = figure.subplots(1, 2)
     if minibatches is not None:
         for panel, metric in zip(panels, ("loss", "accuracy")):
@@ -103,9 +110,12 @@ def plot(
     return figure
 
 
-def plot_test(curves: dict[str, pd.DataFrame], training: dict[str, pd.Series], looks: dict[str, dict]) -> Figure:
+def plot_test(
+    curves: dict[str, pd.DataFrame], training: dict[str, pd.Series], looks: dict[str, dict], title: str
+) -> Figure:
     """The test figure, from the ``curves`` of ``by_epoch``, with the mean ``training`` loss of each epoch dotted."""
     figure = Figure(figsize=(11, 4.4), layout="constrained")
+    figure.suptitle(title)
     panels = figure.subplots(1, 2)
     for variant, losses in training.items():
         panels[0].plot(losses.index + 1, losses, color=looks[variant]["color"], linestyle=":", linewidth=1.2)
@@ -133,6 +143,7 @@ def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) 
                     "color": looks[variant]["color"],
                     "width": looks[variant]["linewidth"],
                     "dashed": looks[variant]["linestyle"] != "-",
+                    "diverged": looks[variant]["label"].endswith(DIVERGED),
                 }
                 for variant in looks
             ],
@@ -160,8 +171,10 @@ def main() -> None:
         "--figures", type=json.loads, required=True, metavar="JSON", help="the variants of each training figure"
     )
     parser.add_argument("--smoothing", type=int, required=True, help="iterations in the running mean")
+    parser.add_argument("--data", required=True, help="what the data set is called in the titles")
     arguments = parser.parse_args()
     folder, smoothing = arguments.folder, arguments.smoothing
+    network = f"{folder.name} on {arguments.data}"
 
     runs = {variant: Run(folder / variant) for variant in arguments.variants}
     settings = {variant: what_differs(run) for variant, run in runs.items()}
@@ -177,15 +190,37 @@ def main() -> None:
     curves = {its: smooth(run.training, smoothing, run.diverged.values()) for its, run in runs.items()}
     test = {its: by_epoch(run.evaluation) for its, run in runs.items()}
     losses = {its: run.training.groupby("epoch")["loss"].mean() for its, run in runs.items()}
-    save(plot_test(test, losses, looks), folder / "test")
+    merged = {first: look_of_twins(looks, names) for first, names in same_bytes(runs).items()}
+    curves_once, test_once, losses_once = ({its: each[its] for its in merged} for each in (curves, test, losses))
+    save(plot_test(test_once, losses_once, merged, f"{network}: test"), folder / "test")
     for name, variants in arguments.figures.items():
-        minibatches, its_looks = None, looks
-        if len(variants) == 1:
-            minibatches = runs[variants[0]].training
-            its_looks = {variants[0]: looks[variants[0]] | {"linewidth": 1.5, "alpha": 1, "linestyle": "-"}}
-        overlaid = {variant: curves[variant] for variant in variants}
-        save(plot(overlaid, its_looks, smoothing, minibatches), folder / name)
-    write_text(folder / "curves.json", to_json({"iteration": curves, "epochs": test}, looks))
+        if name == "curves":
+            figure = plot(curves_once, merged, f"{network}: training", smoothing)
+        elif len(variants) == 1:
+            alone = {variants[0]: looks[variants[0]] | SOLID}
+            title, minibatches = f"{network}: training of {variants[0]}", runs[variants[0]].training
+            figure = plot({variants[0]: curves[variants[0]]}, alone, title, smoothing, minibatches)
+        else:
+            overlaid = {variant: curves[variant] for variant in variants}
+            figure = plot(overlaid, looks, f"{network}: training of the twins {' and '.join(variants)}", smoothing)
+        save(figure, folder / name)
+    write_text(folder / "curves.json", to_json({"iteration": curves_once, "epochs": test_once}, merged))
+
+
+def same_bytes(runs: dict[str, Run]) -> dict[str, list[str]]:
+    """The variants whose trainings are the same to the bit, by the first of them."""
+    found: dict[str, list[str]] = {}
+    for variant, run in runs.items():
+        found.setdefault(run.record["sha256"]["training.csv"], []).append(variant)
+    return {variants[0]: variants for variants in found.values()}
+
+
+def look_of_twins(looks: dict[str, dict], variants: list[str]) -> dict:
+    """The look of one line for several variants; a variant alone keeps its own."""
+    first = looks[variants[0]]
+    if len(variants) == 1:
+        return first
+    return first | SOLID | {"label": " = ".join(variants) + DIVERGED * first["label"].endswith(DIVERGED)}
 
 
 def what_differs(run: Run) -> str:

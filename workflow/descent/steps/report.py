@@ -56,7 +56,7 @@ def main() -> None:
     answer = sentences.answer(data["summary"], data["differences"], optimizers, twins, data["reproduction"])
     versions = {package: version(package) for package in PACKAGES}
 
-    code = revision()
+    code, (runs, common) = revision(), tables.runs(records)
     write_json(results / "experiment.json", {"config": config, "code": code, "versions": versions})
     summary = tables.summary(data["summary"])
     write_text(results / "summary.md", to_markdown(answer, summary))
@@ -65,11 +65,11 @@ def main() -> None:
         "report.html.j2",
         answer=answer,
         trained=sentences.trained({name: in_full(its) for name, its in networks.items()}, next(iter(records.values()))),
-        initial=sentences.initial(data["initial"]),
         twins=[sentences.twins(row) for row in twins.to_dict("records")],
         reproduces=[
             sentences.reproduces(network, rows) for network, rows in data["reproduction"].groupby("network", sort=False)
         ],
+        lab=tables.lab(variants, data["initial"], data["summary"], twins),
         summary=summary,
         differences=tables.differences(data["differences"]),
         matrices=tables.matrices(data["differences"]),
@@ -77,7 +77,8 @@ def main() -> None:
         optimizers=tables.optimizers(optimizers),
         wrong_settings=tables.wrong_settings(optimizers),
         published=tables.published(data["published"]),
-        runs=tables.runs(records),
+        runs=runs,
+        common=", ".join(f"{name} {value}" for name, value in common.items()),
         versions=versions,
         code=code,
         config_yaml=yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100),

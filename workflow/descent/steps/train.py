@@ -128,10 +128,11 @@ def main() -> None:
             evaluated.append(evaluate(parameters, evaluation_split, *evaluation_options))
         training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
         seconds = time.perf_counter() - start
+        name, width = "/".join(arguments.output.parts[-2:]), len(str(arguments.epochs))
         print(
-            f"{arguments.output}: epoch {epoch:{len(str(arguments.epochs - 1))}d}: "
-            f"train loss {training.loss.mean():.4f}, train accuracy {training.accuracy.mean():.2%}, "
-            f"{'validation' if arguments.validation else 'test'} accuracy {evaluated[-1][1].mean():.2%}, "
+            f"{name}  epoch {epoch + 1:{width}d}/{arguments.epochs}  "
+            f"train {training.loss.mean():.4f} {training.accuracy.mean():.1%}  "
+            f"{'validation' if arguments.validation else 'test'} {evaluated[-1][1].mean():.1%}  "
             f"{seconds * (arguments.epochs / (epoch + 1) - 1):.0f} s left",
             flush=True,
         )
