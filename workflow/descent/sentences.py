@@ -146,9 +146,8 @@ def trained(networks: Mapping[str, Mapping[str, Any]], record: Row) -> str:
         for name, network in networks.items()
     )
     return (
-        f"Networks: {sizes}. Each was trained on {record['training_images']} training images, for "
-        f"{count(record['epochs'], 'epoch')} in minibatches of {record['batch_size']} and with "
-        f"{count(record['seeds'], 'seed')}, and tested on {record['evaluation_images']} images."
+        f"Networks: {sizes}. Each was trained for {count(record['epochs'], 'epoch')}, in minibatches of "
+        f"{record['batch_size']} and with {count(record['seeds'], 'seed')}."
     )
 
 

@@ -62,55 +62,54 @@ def contrast(row: Row) -> str:
 
 
 def lab(
-    variants: Mapping[str, Variant], initial: pd.DataFrame, summary: pd.DataFrame, twins: pd.DataFrame
-) -> list[dict[str, Any]]:
-    """The lab's exercises: for each, the answers by network, and the figures and files, in the results folder.
+    variants: Mapping[str, Variant],
+    records: Mapping[tuple[str, str], Row],
+    initial: pd.DataFrame,
+    summary: pd.DataFrame,
+    twins: pd.DataFrame,
+) -> list[tuple[str, dict[str, tuple[str, str]]]]:
+    """The lab's exercises: for each, the answers by network, each with its figure or file in the results folder.
 
     Exercises 3 and 4 and the optional one need a custom variant of SGD, without and with momentum, and its twin.
     """
+    images = {
+        network: (f"{record['training_images']:,} and {record['evaluation_images']:,}", f"{network}/{variant}/run.json")
+        for (network, variant), record in reversed(records.items())
+    }
+    untrained = {
+        row["network"]: (
+            f"{spread(row, 'test_accuracy', 100, 2)} %, {spread(row, 'test_loss')} nats",
+            f"{row['network']}/initial.csv",
+        )
+        for row in initial.to_dict("records")
+    }
     rows = [
-        {"exercise": "2. The untrained network: test accuracy and loss", "answers": {}, "files": ["initial.csv"]}
-        | {
-            "answers": {
-                its["network"]: f"{spread(its, 'test_accuracy', 100, 2)} %, {spread(its, 'test_loss')}"
-                for its in initial.to_dict("records")
-            }
-        }
+        ("1: images to train with, and to test", images),
+        ("2: accuracy and loss of the untrained network", untrained),
     ]
-    reached = {(its["network"], its["variant"]): accuracy(its) for its in summary.to_dict("records")}
-    for momentum, third, fourth in (
-        (False, "3. SGD from scratch: test accuracy", "4. torch.optim.SGD: the same?"),
-        (True, "Optional: momentum from scratch", "Optional: torch.optim.SGD with momentum: the same?"),
+    reached = {(row["network"], row["variant"]): accuracy(row) for row in summary.to_dict("records")}
+    for momentum, from_scratch, pytorchs in (
+        (False, "3: test accuracy of SGD from scratch", "4: torch.optim.SGD, overlaid"),
+        (True, "Optional: momentum from scratch", "Optional: torch.optim.SGD with momentum"),
     ):
-        for row in twins.drop_duplicates("custom").to_dict("records"):
-            custom, its = row["custom"], variants[row["custom"]]
-            if its["optimizer"] != "sgd" or bool(its.get("momentum")) != momentum:
-                continue
-            pairs = twins[twins["custom"] == custom].to_dict("records")
-            files = [f"{pair['network']}/{custom}/curves.svg" for pair in pairs]
-            rows.append(
-                {
-                    "exercise": third,
-                    "answers": {pair["network"]: reached[pair["network"], custom] for pair in pairs},
-                    "files": files,
-                }
+        its = [name for name in twins["custom"] if variants[name]["optimizer"] == "sgd"]
+        custom = next((name for name in its if bool(variants[name].get("momentum")) == momentum), None)
+        pairs = twins[twins["custom"] == custom].to_dict("records")
+        ours = {
+            row["network"]: (reached[row["network"], custom], f"{row['network']}/{custom}/curves.svg") for row in pairs
+        }
+        theirs = {
+            row["network"]: (
+                f"{reached[row['network'], row['torch']]}: {ALIKE[row['verdict']]}",
+                f"{row['network']}/{custom}+{row['torch']}.svg",
             )
-            files = [f"{pair['network']}/{custom}+{pair['torch']}.svg" for pair in pairs]
-            rows.append(
-                {
-                    "exercise": fourth,
-                    "answers": {
-                        pair["network"]: f"{reached[pair['network'], pair['torch']]}: {ALIKE[pair['verdict']]}"
-                        for pair in pairs
-                    },
-                    "files": files,
-                }
-            )
-            break
+            for row in pairs
+        }
+        rows += [(from_scratch, ours), (pytorchs, theirs)] if pairs else []
     return rows
 
 
-ALIKE = {"identical": "the same to the bit", "rounding": "the same but for rounding", "different": "not the same rule"}
+ALIKE = {"identical": "the same to the bit", "rounding": "the same but for rounding", "different": "another rule"}
 
 
 def accuracy(row: Row) -> str:

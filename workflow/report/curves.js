@@ -70,7 +70,7 @@
     const options = {
       hooks: { drawAxes: [bands], draw: [crosses] },
       width: place.clientWidth,
-      height: 320,
+      height: 270,
       cursor: { sync: { key: group, setSeries: true }, dataIdx: nearest },
       legend: { markers: { dash: (u, i) => (variants[i - 1]?.dashed ? "dashed" : "solid"), width: (u, i) => (i ? Math.max(2, variants[i - 1].width) : 0) } },
       scales: { x: { time: false }, y: scale },
@@ -99,6 +99,6 @@
     const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
     places.forEach(([metric, place]) => charts.set(place, chart(place, curves, live.dataset.x, metric, "figure" + i)));
   });
-  addEventListener("resize", () => charts.forEach((u, place) => u.setSize({ width: place.clientWidth, height: 320 })));
+  addEventListener("resize", () => charts.forEach((u, place) => u.setSize({ width: place.clientWidth, height: 270 })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((u) => u.redraw(false)));
 })();

@@ -41,7 +41,10 @@ def main() -> None:
     config, results = arguments.config, arguments.results
 
     data = {name: read_table(results / f"{name}.csv") for name in TABLES}
-    networks, variants = config["networks"], config["variants"]
+    names = [dict.fromkeys(data["summary"][kind]) for kind in ("network", "variant")]  # in the order of config.yaml
+    networks, variants = (
+        {name: config[kind][name] for name in its} for kind, its in zip(("networks", "variants"), names)
+    )
     records = {
         (network, variant): Run(results / network / variant).record for network in networks for variant in variants
     }
@@ -65,11 +68,12 @@ def main() -> None:
         "report.html.j2",
         answer=answer,
         trained=sentences.trained({name: in_full(its) for name, its in networks.items()}, next(iter(records.values()))),
+        rules=" ".join(sentences.rules(optimizers, twins)),
         twins=[sentences.twins(row) for row in twins.to_dict("records")],
         reproduces=[
             sentences.reproduces(network, rows) for network, rows in data["reproduction"].groupby("network", sort=False)
         ],
-        lab=tables.lab(variants, data["initial"], data["summary"], twins),
+        lab=tables.lab(variants, records, data["initial"], data["summary"], twins),
         summary=summary,
         differences=tables.differences(data["differences"]),
         matrices=tables.matrices(data["differences"]),
