@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## install everything into .venv, then run the workflow's stale steps
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 --resources gpu=1
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores all --resources gpu=1 mem_mb=$$(awk '/^MemTotal/ {print int($$2 / 1024)}' /proc/meminfo)
 
 check: $(INSTALLED)  ## is every update rule right? In seconds, without data; FILES="handed-in/*.py" checks other files
 	@PYTHONPATH=workflow PYTHONUTF8=1 PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(if $(FILES),descent.handed_in $(FILES) $(if $(CSV),--csv $(CSV)),descent.steps.check_optimizers $(if $(ALL),--all))

@@ -10,6 +10,7 @@ from descent.variants import CONSTANT, Variant, in_words
 
 Row = Mapping[str, Any]
 
+SHORT = ["network", "variant", "test accuracy, %", "worst seed"]  # of the summary, for 80 columns
 MOST_IN_A_LIST = 4  # settings whose differences are listed pair by pair
 
 
@@ -74,7 +75,7 @@ def lab(
     """
     images = {
         network: (f"{record['training_images']:,} and {record['evaluation_images']:,}", f"{network}/{variant}/run.json")
-        for (network, variant), record in reversed(records.items())
+        for (network, variant), record in [*records.items()][::-1]
     }
     untrained = {
         row["network"]: (

@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from textwrap import fill
 
 # Each page, and the file with its answer and table.
 PAGES = {"report.html": "summary.md", "sweep.html": "sweep/ranking.md"}
@@ -20,7 +21,11 @@ def show_news(results: Path, before: dict[Path, int]) -> None:
     for page, inode in pages(results).items():
         if before.get(page) != inode:
             answer = results / PAGES[str(page.relative_to(results))]
-            show(f"\n{answer.read_text(encoding='utf-8')}\nOpen the report: {page}")
+            lines = answer.read_text(encoding="utf-8").splitlines()
+            if sys.stdout.isatty():
+                width = os.get_terminal_size(sys.stdout.fileno()).columns
+                lines = [line if line.startswith("|") else fill(line, width, subsequent_indent="  ") for line in lines]
+            show("\n".join(["", *lines, "", f"Open the report: {page}"]))
 
 
 FAILED: dict[str, Path] = {}  # the steps that failed, with their logs

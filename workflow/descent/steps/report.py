@@ -62,7 +62,7 @@ def main() -> None:
     code, (runs, common) = revision(), tables.runs(records)
     write_json(results / "experiment.json", {"config": config, "code": code, "versions": versions})
     summary = tables.summary(data["summary"])
-    write_text(results / "summary.md", to_markdown(answer, summary))
+    write_text(results / "summary.md", to_markdown(answer, summary[tables.SHORT]))
     write_page(
         results / "report.html",
         "report.html.j2",
