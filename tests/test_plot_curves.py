@@ -38,7 +38,7 @@ def test_a_curve_ends_where_a_seed_diverges_and_says_so():
     losses[30:, 1] = np.nan
     curve = smooth(training(losses), window=4, diverged=[30])
     assert curve["loss", "mean"].last_valid_index() == curve["accuracy", "mean"].last_valid_index() == 29
-    figure = plot({"a": curve}, {"a": {"label": "a (diverged)", "color": "blue"} | STYLES["custom"]}, 4)
+    figure = plot({"a": curve}, {"a": {"label": "a (diverged)", "color": "blue"} | STYLES["custom"]}, "title", 4)
     _, cross = figure.axes[0].lines
     assert cross.get_xdata() == [29]
 
@@ -49,7 +49,8 @@ def test_a_figure_overlays_its_variants_with_one_band_each():
         "a": {"label": "a", "color": "blue"} | STYLES["custom"],
         "b": {"label": "b", "color": "red"} | STYLES["torch"],
     }
-    figure = plot({"a": curve, "b": curve}, looks, 10)
+    figure = plot({"a": curve, "b": curve}, looks, "title", 10)
+    assert figure.get_suptitle() == "title"
     for panel in figure.axes:
         custom, torch = panel.lines
         assert [custom.get_label(), torch.get_label()] == ["a", "b"]
@@ -61,7 +62,7 @@ def test_a_figure_overlays_its_variants_with_one_band_each():
 def test_a_variants_own_figure_shows_every_minibatch_below_its_curve():
     losses = np.random.default_rng(0).random((40, 3))
     measured = training(losses)
-    figure = plot({"a": smooth(measured, window=10)}, {"a": {"label": "a", "color": "blue"}}, 10, measured)
+    figure = plot({"a": smooth(measured, window=10)}, {"a": {"label": "a", "color": "blue"}}, "title", 10, measured)
     *seeds, curve = figure.axes[0].lines
     np.testing.assert_array_equal(np.array([seed.get_ydata() for seed in seeds]).T, losses)
     assert curve.get_label() == "a"

@@ -160,7 +160,10 @@ ROWS = {
     "delete what the check found": (delete("results/optimizers.csv"), AFTER_CHECK),
     # It is fetched again once a step needs it.
     "delete MNIST": (delete(DATA), set()),
-    "delete a log and .snakemake": (lambda c: [delete(f"{RUN}/train.log")(c), delete(".snakemake")(c)], set()),
+    "delete a log and .snakemake": (
+        lambda c: [delete("logs/text_100/custom_sgd/train.log")(c), delete(".snakemake")(c)],
+        set(),
+    ),
     "touch MNIST": (lambda checkout: checkout.data.touch(), set()),
     "change one byte of MNIST": (flip(DATA), AFTER_INITIALIZE),
 }

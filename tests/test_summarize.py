@@ -140,7 +140,7 @@ def test_a_target_is_reached_after_as_many_epochs_as_the_median_seed_needs(tmp_p
 
 def test_names_are_read_as_they_are_written_and_numbers_as_numbers(tmp_path):
     header = ",".join(["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting"])
-    header += ",trial,default_setting,edge,other_choices,verdict,rule,mistake,left_out,seeds,p"
+    header += ",trial,default_setting,edge,other_choices,verdict,mistake,left_out,instructions,seeds,p"
     (tmp_path / "table.csv").write_text(f"{header}\n{'007,' * 16}4,\n{'nan,' * 15},5,0.5\n")
     table = read_table(tmp_path / "table.csv")
     assert (table.loc[0, TEXT] == "007").all() and table.loc[1, TEXT].tolist() == ["nan"] * 15 + [""]

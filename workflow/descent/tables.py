@@ -50,6 +50,8 @@ def summary(table: pd.DataFrame) -> pd.DataFrame:
 
 def once(table: pd.DataFrame) -> pd.DataFrame:
     """The table with one row for the variants of a network whose other cells are all the same."""
+    if "variant" not in table:
+        return table
     others = [column for column in table if column != "variant"]
     merged = table.groupby(others, sort=False, as_index=False)["variant"].agg(", ".join)
     return merged[list(table)]

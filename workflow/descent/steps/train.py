@@ -91,6 +91,17 @@ def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[
         yield from zip(repeat(seed), *times, *(numbers(metric[:, i]) for metric in metrics))
 
 
+def progress(arguments: argparse.Namespace, epoch: int, training: Metrics, tested: torch.Tensor, seconds: float) -> str:
+    """The line of an epoch, as one string: trainings side by side must not mix theirs."""
+    name, loss = "/".join(arguments.output.parts[-2:]), training.loss.mean()
+    return (
+        f"{name}  epoch {epoch:{len(str(arguments.epochs))}d}/{arguments.epochs}  "
+        f"train {loss:{'.4f' if loss < 100 else '.1e'}} {training.accuracy.mean():.1%}  "
+        f"{'validation' if arguments.validation else 'test'} {tested.mean():.1%}  "
+        f"{seconds * (arguments.epochs / epoch - 1):.0f} s left\n"
+    )
+
+
 def main() -> None:
     arguments = parse()
     device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
@@ -128,14 +139,7 @@ def main() -> None:
             evaluated.append(evaluate(parameters, evaluation_split, *evaluation_options))
         training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
         seconds = time.perf_counter() - start
-        name, width = "/".join(arguments.output.parts[-2:]), len(str(arguments.epochs))
-        print(
-            f"{name}  epoch {epoch + 1:{width}d}/{arguments.epochs}  "
-            f"train {training.loss.mean():.4f} {training.accuracy.mean():.1%}  "
-            f"{'validation' if arguments.validation else 'test'} {evaluated[-1][1].mean():.1%}  "
-            f"{seconds * (arguments.epochs / (epoch + 1) - 1):.0f} s left",
-            flush=True,
-        )
+        print(progress(arguments, epoch + 1, training, evaluated[-1][1], seconds), end="", flush=True)
     evaluation = Metrics(*map(torch.stack, zip(*evaluated)))
     diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
