@@ -57,6 +57,7 @@ VELOCITIES = {
     "(1 − μ) v + μ g in place of μ v + g": "(1 - μ) * v + μ * g",
     "μ (v + g) in place of μ v + g": "μ * (v + g)",
     "α inside the velocity, and outside": "μ * v + α * g",
+    "v is g before the first step": "(μ * v + g if t > 1 else μ * g + g)",
 }
 
 # A mistake's name and its changes, which apply to the formulas that have all of the changed parts.
@@ -74,6 +75,10 @@ MISTAKES = [
     *((name, {"v = μ * v + g": f"v = {its}"}) for name, its in VELOCITIES.items()),
     *((name, {"v = μ * v + g": f"v = {its} if μ else g"}) for name, its in VELOCITIES.items()),
     ("α inside the velocity", {"v = μ * v + g": "g = α * g; v = μ * v + g", "w - α * d": "w - d"}),
+    (
+        "α and 1 − μ inside the velocity",
+        {"v = μ * v + g": "v = μ * v + (1 - μ) * α * g", "g + μ * v if": "α * g + μ * v if", "w - α * d": "w - d"},
+    ),
     ("the step uses the old velocity", {"v = μ * v + g": "old = v; v = μ * v + g", "else v": "else old"}),
     ("the step uses the old velocity", {"v = μ * v + g": "old = v if μ else g; v = μ * v + g", "else v": "else old"}),
     ("α twice", {"w - α * d": "w - α**2 * d"}),
