@@ -317,6 +317,16 @@ def test_the_parts_that_are_right_are_told_from_the_wrong_ones(tmp_path):
     assert found == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False}
 
 
+def test_a_rule_that_raises_in_one_part_is_right_in_the_others(tmp_path):
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        (folder / "sgd.py").write_text(edited("sgd", ("g.add(v, alpha=momentum)", "g.plus(v)")))
+        rule = find("sgd")
+        rows = check("sgd", rule)
+        found = parts(rule, rows)
+    assert found == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False}
+    assert {row["mistake"].partition(":")[0] for row in rows} == {"", "AttributeError"}
+
+
 HIDDEN = "it keeps something outside of its state, so a second training differs from the first"
 
 
