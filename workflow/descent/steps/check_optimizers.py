@@ -38,9 +38,12 @@ def main() -> None:
         sys.exit(str(error))
     if arguments.all:
         print(table(rows))
+        print("first_step: the first step, from 1, after which w differs by more than 1e-12 of its largest entry")
     for name in dict.fromkeys(row["optimizer"] for row in rows):
         its = [row for row in rows if row["optimizer"] == name]
         print("\n".join(describe(its, parts(find(name), its))))
+    if any(row["verdict"] == DIFFERENT for row in rows):
+        print("✓ and ✗ below a rule: the plain rule, with lr alone, and each hyperparameter added to it")
     if arguments.output:
         write_csv(arguments.output, COLUMNS, (row.values() for row in rows))
     elif any(row["verdict"] == DIFFERENT for row in rows):
