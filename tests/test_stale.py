@@ -142,8 +142,11 @@ ROWS = {
     ),
     "epochs": (config(lambda c: c["training"].update(epochs=1)), TWINS | AFTER),
     "smoothing": (config(lambda c: c["curves"].update(smoothing=7)), PLOT | {"report"}),
-    "the folder of the data": (move_data, set()),
-    "a folder that is not there": (config(lambda c: c["data"].update(source="/no/such/folder")), set()),
+    "the folder of the data": (move_data, {"report"}),
+    "a folder that is not there": (
+        config(lambda c: c["data"].update(source="/no/such/folder")),
+        PLOT | {"report"},  # whose titles have the name of data that is not MNIST
+    ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), {"compare_published", "report"}),
     "the statistics": (append("workflow/descent/statistics.py", "# \n"), TABLES - {"compare_twins"} | {"report"}),
