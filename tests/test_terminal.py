@@ -53,7 +53,7 @@ def run_in_shell(checkout, command, **environment):
 @pytest.mark.slow
 def test_names_may_look_like_numbers_and_files_like_the_standard_library(small_checkout):
     sgd = {"optimizer": "sgd", "lr": 0.1}
-    variants = {"1": {"implementation": "custom"} | sgd, "NA": {"implementation": "torch"} | sgd}
+    variants = {"0.1": {"implementation": "custom"} | sgd, "NA": {"implementation": "torch"} | sgd}
     grids = {"nan": sgd | {"lr": [0.1]}, "true": {"optimizer": "adam", "lr": [0.01]}}
 
     def edit(config):
@@ -66,7 +66,7 @@ def test_names_may_look_like_numbers_and_files_like_the_standard_library(small_c
         (small_checkout.path / file).write_text("raise SystemExit('not the one')\n")
     run = run_in_shell(small_checkout, "snakemake --cores 2 all sweep")
     assert run.returncode == 0, run.stderr
-    assert re.search(rb"\| +50 +\| (1, )?NA ", run.stdout) and re.search(rb"\| nan +\|", run.stdout)
+    assert re.search(rb"\| +50 +\| (0\.1, )?NA ", run.stdout) and re.search(rb"\| nan +\|", run.stdout)
     assert b"Nothing to be done" in run_in_shell(small_checkout, "snakemake --cores 1 all sweep").stderr
 
 
