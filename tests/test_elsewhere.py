@@ -38,6 +38,6 @@ def test_snakemakes_own_report_is_a_site_with_the_page_the_figures_and_the_table
     with zipfile.ZipFile(checkout.path / "provenance.zip") as site:
         names = site.namelist()
     assert not any(name.endswith("twins.csv") for name in names)
-    # Of two networks: all variants, and four alone. Snakemake has a report.html too.
-    for file, times in {"curves.svg": 10, "test.svg": 2, "summary.csv": 1, "/report.html": 2}.items():
+    # Of two networks: all variants, and two alone. Snakemake has a report.html too.
+    for file, times in {"curves.png": 6, "test.png": 2, "summary.csv": 1, "/report.html": 2}.items():
         assert sum(name.endswith(file) for name in names) == times, file

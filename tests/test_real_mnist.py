@@ -58,7 +58,7 @@ def test_every_minibatch_of_an_epoch_is_that_of_an_independent_loop(activation, 
     checkout.edit_config(in_double_precision)
     folder = tmp_path / "results/text_100"
     checkout.snakemake(*(f"results/text_100/{variant}/training.csv" for variant in variants))
-    initial = load_file(folder / "initial.safetensors")
+    initial = load_file(folder / ".intermediate/initial.safetensors")
     for variant in variants:
         ours = pd.read_csv(folder / variant / "training.csv")[["loss", "accuracy"]]
         theirs = lab(real_mnist, initial, {"relu": nn.ReLU, "tanh": nn.Tanh}[activation], **SETTINGS[variant])

@@ -356,7 +356,7 @@ def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, sma
     assert "far_off diverged on text_100: 1 of 1 seed, from iteration" in page.text
     assert "There are none here." in page.text
     assert not re.search(r"\bnan\b", page.text)
-    assert "(diverged)" in (results / "text_100/curves.svg").read_text()
+    assert "(diverged)" in (results / "text_100/.intermediate/curves.svg").read_text()
     assert re.search(r"seed 3 diverged: its loss is not finite from iteration \d+ on", run.stdout + run.stderr)
     assert (results / "twins.csv").read_text().count("\n") == 1
     assert checkout.stale() == set()

@@ -113,7 +113,7 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
         tmp_path / "local",
     )
     folder = remote.path / "results/sweep/trials"
-    data = ["--mnist", remote.data, "--initial", folder / "initial.safetensors"]
+    data = ["--mnist", remote.data, "--initial", folder / ".intermediate/initial.safetensors"]
     for trial in sorted(study.variants)[::8]:
         step("train", *data, *shlex.split(train_options(study, trial, "cpu")), "--output", local / trial)
         one, other = Run(folder / trial).evaluation, Run(local / trial).evaluation

@@ -213,5 +213,5 @@ def test_two_processes_train_to_the_same_bytes(device, tmp_path):
             env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
             check=True,
         )
-    for file in ("training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors"):
+    for file in ("training.csv", "evaluation.csv", "parameters.safetensors", ".intermediate/predictions.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()

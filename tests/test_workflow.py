@@ -25,12 +25,15 @@ def test_every_result_is_there(finished):
     tables = ("initial", "summary", "differences", "targets", "epochs", "optimizers", "twins")
     expected |= {f"{table}.csv" for table in (*tables, "published", "reproduction")}
     for network in NETWORKS:
-        expected |= {f"{network}/initial.{ending}" for ending in ("csv", "safetensors")} | {f"{network}/curves.json"}
-        for figure in ("curves", "test", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"):
-            expected |= {f"{network}/{figure}.{ending}" for ending in ("svg", "png")}
+        figures = ["curves", "test", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"]
+        figures += ["custom_sgd/curves", "custom_momentum/curves"]
+        expected |= {f"{network}/initial.csv"} | {f"{network}/{figure}.png" for figure in figures}
+        expected |= {f"{network}/.intermediate/{file}" for file in ("initial.safetensors", "curves.json")}
+        expected |= {f"{network}/.intermediate/{figure}.svg" for figure in figures}
+        files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json")
         for variant in VARIANTS:
-            files = ("training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors", "run.json")
-            expected |= {f"{network}/{variant}/{file}" for file in (*files, "curves.svg", "curves.png")}
+            expected |= {f"{network}/{variant}/{file}" for file in (*files, ".intermediate/predictions.safetensors")}
+    assert len([file for file in expected if ".intermediate" not in file]) < 60, "few enough to survey"
     found = {str(f.relative_to(finished.path / "results")) for f in results(finished, "*").values() if f.stat().st_size}
     assert found - {"README.md"} == expected
     assert {file for file in expected if file.endswith(".log")} <= found
@@ -57,7 +60,7 @@ def test_evaluation_csv_has_a_row_a_seed_and_epoch(finished):
 
 
 def test_parameters_are_stacked_over_seeds(finished):
-    initial = load_file(finished.path / "results/text_100/initial.safetensors")
+    initial = load_file(finished.path / "results/text_100/.intermediate/initial.safetensors")
     trained = load_file(finished.path / "results/text_100/custom_sgd/parameters.safetensors")
     shapes = {"W0": (4, 8, 784), "b0": (4, 8), "W1": (4, 8, 8), "b1": (4, 8), "W2": (4, 10, 8), "b2": (4, 10)}
     assert {name: tuple(p.shape) for name, p in trained.items()} == shapes

@@ -17,10 +17,10 @@ def note(figure: Figure, text: str) -> None:
     figure.supxlabel(text, fontsize=9, color="0.35")
 
 
-def save(figure: Figure, path: str | Path) -> None:
-    """Save ``figure`` as ``path``.svg and ``path``.png; the same figure gives the same bytes."""
-    with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(f"{path}.svg") as unfinished:
+def save(figure: Figure, png: str | Path, svg: str | Path) -> None:
+    """Save ``figure`` as SVG and PNG; the same figure gives the same bytes."""
+    with matplotlib.rc_context({"svg.hashsalt": "descent"}), written_whole(svg) as unfinished:
         figure.savefig(unfinished, metadata={"Date": None})
     figure.set_layout_engine(None)  # keep the layout of the SVG
-    with written_whole(f"{path}.png") as unfinished:
+    with written_whole(png) as unfinished:
         figure.savefig(unfinished, dpi=150)

@@ -61,7 +61,7 @@ class Run:
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """``classes`` [seeds, images], what each trained network predicts for each image; ``labels`` [images]."""
-        return load_file(self.checked("predictions.safetensors"))
+        return load_file(self.checked(".intermediate/predictions.safetensors"))
 
     @property
     def correct(self) -> np.ndarray:

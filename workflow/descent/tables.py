@@ -99,12 +99,12 @@ def lab(
         custom = next((name for name in its if bool(variants[name].get("momentum")) == momentum), None)
         pairs = twins[twins["custom"] == custom].to_dict("records")
         ours = {
-            row["network"]: (reached[row["network"], custom], f"{row['network']}/{custom}/curves.svg") for row in pairs
+            row["network"]: (reached[row["network"], custom], f"{row['network']}/{custom}/curves.png") for row in pairs
         }
         theirs = {
             row["network"]: (
                 f"{reached[row['network'], row['torch']]}: {ALIKE[row['verdict']]}",
-                f"{row['network']}/{custom}+{row['torch']}.svg",
+                f"{row['network']}/{custom}+{row['torch']}.png",
             )
             for row in pairs
         }

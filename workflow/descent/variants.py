@@ -75,6 +75,10 @@ def own_rule(variant: Variant) -> tuple[str, ...]:
 
 
 def figures(variants: Mapping[str, Variant]) -> dict[str, list[str]]:
-    """The training figures of a network, each with its variants: all, each pair of twins, and each variant alone."""
+    """The training figures of a network, each with its variants: all, each pair of twins, and each variant alone.
+
+    A twin of PyTorch's has none alone: it is in the pair's.
+    """
     overlaid = {f"{custom}+{torch}": [custom, torch] for custom, torch in twins(variants)}
-    return {"curves": list(variants)} | overlaid | {f"{variant}/curves": [variant] for variant in variants}
+    alone = [variant for variant in variants if variant not in (torch for _, torch in twins(variants))]
+    return {"curves": list(variants)} | overlaid | {f"{variant}/curves": [variant] for variant in alone}

@@ -5,9 +5,9 @@ rule plot_curves:
     input:
         expand(rules.train.output, variant=VARIANTS, allow_missing=True),
     output:
-        svg=report(expand("results/{{study}}/{figure}.svg", figure=[*FIGURES, "test"]), category="{study}"),
-        png=expand("results/{{study}}/{figure}.png", figure=[*FIGURES, "test"]),
-        json="results/{study}/curves.json",
+        svg=expand("results/{{study}}/.intermediate/{figure}.svg", figure=[*FIGURES, "test"]),
+        png=report(expand("results/{{study}}/{figure}.png", figure=[*FIGURES, "test"]), category="{study}"),
+        json="results/{study}/.intermediate/curves.json",
     log:
         "logs/{study}/plot_curves.log",
     params:

@@ -2,7 +2,7 @@ rule initialize:
     input:
         mnist=rules.download_mnist.output,
     output:
-        parameters="results/{study}/initial.safetensors",
+        parameters="results/{study}/.intermediate/initial.safetensors",
         metrics="results/{study}/initial.csv",
     log:
         "logs/{study}/initialize.log",
@@ -17,7 +17,13 @@ rule initialize:
         step("initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
 
 
-TRAINING = ["training.csv", "evaluation.csv", "parameters.safetensors", "predictions.safetensors", "run.json"]
+TRAINING = [
+    "training.csv",
+    "evaluation.csv",
+    "parameters.safetensors",
+    ".intermediate/predictions.safetensors",
+    "run.json",
+]
 
 
 rule train:

@@ -127,7 +127,11 @@ def main() -> None:
     load = cache(partial(mnist.load, arguments.mnist, "train", dtype=torch.float64))
     for network in arguments.networks:
         folder = arguments.results / network
-        initial = {name: its[0] for name, its in load_file(folder / "initial.safetensors").items() if name != "seeds"}
+        initial = {
+            name: its[0]
+            for name, its in load_file(folder / ".intermediate/initial.safetensors").items()
+            if name != "seeds"
+        }
         for names in zip(arguments.custom, arguments.torch):
             ours, theirs = (Run(folder / name) for name in names)
             row: dict[str, Any] = dict(zip(NAMES, (network, *names))) | compare(ours, theirs)

@@ -12,7 +12,9 @@ from descent.steps import command_line
 
 
 def main() -> None:
-    parser = command_line(__doc__, "Writes initial.safetensors, and initial.csv: loss and accuracy on the test set.")
+    parser = command_line(
+        __doc__, "Writes .intermediate/initial.safetensors, and initial.csv: loss and accuracy on the test set."
+    )
     parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
     parser.add_argument("--hidden", type=int, nargs="+", required=True, help="sizes of the hidden layers")
     parser.add_argument("--activation", choices=ACTIVATIONS, default="relu")
@@ -30,7 +32,7 @@ def main() -> None:
     for row in zip(seeds, loss.tolist(), accuracy.tolist()):
         print("seed {}: test loss {:.4f}, test accuracy {:.2%}".format(*row))
 
-    write_tensors(arguments.output / "initial.safetensors", parameters | {"seeds": torch.tensor(seeds)})
+    write_tensors(arguments.output / ".intermediate/initial.safetensors", parameters | {"seeds": torch.tensor(seeds)})
     write_csv(
         arguments.output / "initial.csv", ["seed", "loss", "accuracy"], zip(seeds, numbers(loss), numbers(accuracy))
     )

@@ -163,7 +163,8 @@ def to_json(charts: dict[str, dict[str, pd.DataFrame]], looks: dict[str, dict]) 
 
 def main() -> None:
     parser = command_line(
-        __doc__, "Writes curves.json for the page, and each figure as .svg and .png, into the folder."
+        __doc__,
+        "Writes each figure as PNG into the folder; and as SVG, with curves.json, into .intermediate/, for the page.",
     )
     parser.add_argument("--folder", type=Path, required=True, help="the network's results, with a folder per variant")
     parser.add_argument("--variants", nargs="+", required=True)
@@ -192,7 +193,9 @@ def main() -> None:
     losses = {its: run.training.groupby("epoch")["loss"].mean() for its, run in runs.items()}
     merged = {first: look_of_twins(looks, names) for first, names in same_bytes(runs).items()}
     curves_once, test_once, losses_once = ({its: each[its] for its in merged} for each in (curves, test, losses))
-    save(plot_test(test_once, losses_once, merged, f"{network}: test"), folder / "test")
+    for_page = folder / ".intermediate"
+    test_figure = plot_test(test_once, losses_once, merged, f"{network}: test")
+    save(test_figure, folder / "test.png", for_page / "test.svg")
     for name, variants in arguments.figures.items():
         if name == "curves":
             figure = plot(curves_once, merged, f"{network}: training", smoothing)
@@ -203,8 +206,8 @@ def main() -> None:
         else:
             overlaid = {variant: curves[variant] for variant in variants}
             figure = plot(overlaid, looks, f"{network}: training of the twins {' and '.join(variants)}", smoothing)
-        save(figure, folder / name)
-    write_text(folder / "curves.json", to_json({"iteration": curves_once, "epochs": test_once}, merged))
+        save(figure, folder / f"{name}.png", for_page / f"{name}.svg")
+    write_text(for_page / "curves.json", to_json({"iteration": curves_once, "epochs": test_once}, merged))
 
 
 def same_bytes(runs: dict[str, Run]) -> dict[str, list[str]]:

@@ -68,7 +68,7 @@ def main() -> None:
     others = {name: [axis for axis in sweep.swept(grid) if axis != "lr"] for name, grid in arguments.grids.items()}
     defaults = {name: name_of(sweep.default(grid)) for name, grid in arguments.grids.items()}
     trials = read_table(arguments.results / "trials.csv")
-    save(plot(trials, others, defaults), arguments.results / "sensitivity")
+    save(plot(trials, others, defaults), arguments.results / "sensitivity.png", arguments.results / "sensitivity.svg")
 
 
 if __name__ == "__main__":

@@ -53,8 +53,6 @@ def main() -> None:
         if wrong := studies.contradiction(asked[network], variant, record):
             sys.exit(f"{results / network / variant} is not of this config.yaml: {wrong}. Delete it and run again.")
     twins, optimizers = data["twins"], data["optimizers"]
-    identical = twins[twins["verdict"] == "identical"]
-    doubles = set(zip(identical["network"], identical["torch"]))  # the page shows each picture once
     alone = [name for name, its in figures(variants).items() if len(its) == 1 and name != "curves"]
     answer = sentences.answer(data["summary"], data["differences"], optimizers, twins, data["reproduction"])
     versions = {package: version(package) for package in PACKAGES}
@@ -90,17 +88,17 @@ def main() -> None:
         networks={
             network: {
                 "curves": Markup(
-                    (results / network / "curves.json").read_text(encoding="utf-8").replace("<", "\\u003c")
+                    (results / network / ".intermediate/curves.json")
+                    .read_text(encoding="utf-8")
+                    .replace("<", "\\u003c")
                 ),
-                "images": {name: data_uri(results / network / f"{name}.svg") for name in ("curves", "test")},
-                "alone": {
-                    name: data_uri(results / network / f"{name}.svg")
-                    for name, variant in zip(alone, variants)
-                    if (network, variant) not in doubles
+                "images": {
+                    name: data_uri(results / network / f".intermediate/{name}.svg") for name in ("curves", "test")
                 },
+                "alone": {name: data_uri(results / network / f".intermediate/{name}.svg") for name in alone},
                 "apart": {
                     f"{row['custom']}+{row['torch']}": data_uri(
-                        results / network / f"{row['custom']}+{row['torch']}.svg"
+                        results / network / f".intermediate/{row['custom']}+{row['torch']}.svg"
                     )
                     for row in twins[twins["network"] == network].to_dict("records")
                     if row["verdict"] != "identical"

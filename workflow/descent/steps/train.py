@@ -25,7 +25,7 @@ from descent.steps import command_line
 from descent.training import Metrics, divergence, minibatches, train
 
 TRAINING, EVALUATION = "training.csv", "evaluation.csv"
-PARAMETERS, PREDICTIONS = "parameters.safetensors", "predictions.safetensors"
+PARAMETERS, PREDICTIONS = "parameters.safetensors", ".intermediate/predictions.safetensors"
 
 
 def parse() -> argparse.Namespace:
@@ -58,7 +58,7 @@ def parse() -> argparse.Namespace:
         help="hold out the last N training images, and evaluate on them instead of the test set",
     )
     parser.add_argument(
-        "--test", action="store_true", help="after the training, classify the test set for predictions.safetensors"
+        "--test", action="store_true", help="after the training, classify the test set for the predictions"
     )
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
@@ -68,7 +68,7 @@ def parse() -> argparse.Namespace:
 
 
 def load_splits(arguments: argparse.Namespace, device: torch.device) -> tuple[Split, Split, Split]:
-    """The images to train with, those to evaluate after each epoch, and those of predictions.safetensors."""
+    """The images to train with, those to evaluate after each epoch, and those of the predictions."""
     dtype = getattr(torch, arguments.dtype)
     training, test = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
     evaluated = test
