@@ -31,7 +31,7 @@ rule train:
         mnist=rules.download_mnist.output,
         initial=rules.initialize.output.parameters,
     output:
-        multiext("results/{study}/{variant}/", *TRAINING),
+        expand("results/{{study}}/{{variant}}/{file}", file=TRAINING),
     log:
         "logs/{study}/{variant}/train.log",
     resources:
