@@ -16,6 +16,11 @@ def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path
 
 @pytest.mark.slow
 def test_it_runs_in_another_folder(small_checkout, tmp_path):
+    def keep_two(config):
+        config["networks"].pop("code_50")
+        config["variants"] = {name: config["variants"][name] for name in ("custom_sgd", "torch_sgd")}
+
+    small_checkout.edit_config(keep_two)
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     shutil.copy(small_checkout.path / "config.yaml", folder)

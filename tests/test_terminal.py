@@ -54,7 +54,7 @@ def run_in_shell(checkout, command, **environment):
 def test_names_may_look_like_numbers_and_files_like_the_standard_library(small_checkout):
     sgd = {"optimizer": "sgd", "lr": 0.1}
     variants = {"0.1": {"implementation": "custom"} | sgd, "NA": {"implementation": "torch"} | sgd}
-    grids = {"nan": sgd | {"lr": [0.1]}, "true": {"optimizer": "adam", "lr": [0.01]}}
+    grids = {"nan": sgd | {"lr": [0.001]}}  # SGD's default, so that there is one final run
 
     def edit(config):
         config |= {"networks": {"50": [6]}, "variants": variants}
