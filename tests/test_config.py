@@ -259,6 +259,7 @@ def test_a_folder_without_the_files_is_reported_before_any_job(source, message, 
     assert not (small_checkout.path / "resources").exists()
 
 
+@pytest.mark.slow
 def test_another_data_set_has_another_file_and_the_way_back_downloads_nothing(unstarted, small_mnist):
     first, labels = unstarted.data, "train-labels-idx1-ubyte"
     before = yaml.safe_load((unstarted.path / "config.yaml").read_text())["data"]

@@ -274,9 +274,8 @@ def test_looking_changes_nothing(command, twins):
     assert files() == before
 
 
-@pytest.mark.parametrize(
-    "name", ["training.csv", *(pytest.param(name, marks=pytest.mark.slow) for name in ("evaluation.csv", "run.json"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["training.csv", "evaluation.csv", "run.json"])
 def test_an_edited_result_is_never_reported(name, twins):
     page = twins.path / "results/report.html"
     before, file = page.read_bytes(), twins.path / RUN / name

@@ -94,6 +94,7 @@ def test_the_logs_running_means_are_the_labs(finished):
         assert float(said[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
     rule = "import torch\n\n\ndef signsgd(w, g, *, lr, scale=1.0):\n    w.sub_(torch.sign(g), alpha=lr * scale)\n"
     (checkout.path / "workflow/descent/optimizers/signsgd.py").write_text(rule)
