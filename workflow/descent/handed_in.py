@@ -54,7 +54,8 @@ def check_file(file: Path) -> Answer:
     try:
         for name, rule in rules_in(file).items():
             judged = check(name, rule)
-            right, lines = parts(rule, judged), describe(judged, parts(rule, judged))
+            right = parts(rule, judged)
+            lines = describe(judged, right)
             said += lines
             mistake = "; ".join(line.strip() for line in lines[1:-1])
             rows += [[name, part, "yes" if its else "no", "" if its else mistake] for part, its in right.items()]

@@ -53,7 +53,7 @@ def main() -> None:
         if wrong := studies.contradiction(asked[network], variant, record):
             sys.exit(f"{results / network / variant} is not of this config.yaml: {wrong}. Delete it and run again.")
     twins, optimizers = data["twins"], data["optimizers"]
-    alone = [name for name, its in figures(variants).items() if len(its) == 1 and name != "curves"]
+    alone = [name for name in variants if f"{name}/curves" in figures(variants)]
     answer = sentences.answer(data["summary"], data["differences"], optimizers, twins, data["reproduction"])
     versions = {package: version(package) for package in PACKAGES}
 
@@ -95,7 +95,7 @@ def main() -> None:
                 "images": {
                     name: data_uri(results / network / f".intermediate/{name}.svg") for name in ("curves", "test")
                 },
-                "alone": {name: data_uri(results / network / f".intermediate/{name}.svg") for name in alone},
+                "alone": {name: data_uri(results / network / f".intermediate/{name}/curves.svg") for name in alone},
                 "apart": {
                     f"{row['custom']}+{row['torch']}": data_uri(
                         results / network / f".intermediate/{row['custom']}+{row['torch']}.svg"
