@@ -101,7 +101,7 @@ def test_each_wrong_rule_is_named():
             "over the first 468 iterations in double precision; their losses are at most 2.0e-05",
         ),
         (
-            {"verdict": "rounding", "first_visible_iteration": 90},
+            {"verdict": "rounding", "first_visible_iteration": 90.0},
             "apart from iteration 90 on, and their final test accuracies up to 0.50 points",
         ),
         (
@@ -109,7 +109,7 @@ def test_each_wrong_rule_is_named():
             "on other processors (AVX2 and AVX512), which round",
         ),
         (
-            {"verdict": "different", "first_different_iteration": 200},
+            {"verdict": "different", "first_different_iteration": 200.0},
             "do not follow the same rule: in double precision they are further apart than rounding takes them, from "
             "iteration 200 on",
         ),
@@ -117,7 +117,7 @@ def test_each_wrong_rule_is_named():
 )
 def test_each_verdict_on_twins_is_a_sentence(change, words):
     row = {"network": "small", "custom": "a", "torch": "b", "max_loss_difference": 2e-5}
-    row |= {"compared_iterations": 468, "first_visible_iteration": math.nan, "max_accuracy_difference": 0.005}
+    row |= {"compared_iterations": 468.0, "first_visible_iteration": math.nan, "max_accuracy_difference": 0.005}
     row["instructions"] = ""
     sentence = sentences.twins(row | change)
     assert sentence.startswith("small: a and b ") and words in sentence

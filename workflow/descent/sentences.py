@@ -102,17 +102,17 @@ def twins(row: Row) -> str:
     if row["verdict"] == "different":
         return (
             f"{pair} do not follow the same rule: in double precision they are further apart than rounding takes them, "
-            f"from iteration {row['first_different_iteration']} on."
+            f"from iteration {row['first_different_iteration']:.0f} on."
         )
     parted = row["first_visible_iteration"]
     visible = (
         f"their losses are at most {row['max_loss_difference']:.1e} nats apart"
         if pd.isna(parted)
-        else f"training amplifies it, so their losses are more than 10⁻³ nats apart from iteration {parted} on, and "
+        else f"training amplifies it, so their losses are more than 10⁻³ nats apart from iteration {parted:.0f} on, and "
         f"their final test accuracies up to {per_cent(row['max_accuracy_difference'])} points"
     )
     return (
-        f"{pair} follow the same rule and differ only by rounding, over the first {row['compared_iterations']} "
+        f"{pair} follow the same rule and differ only by rounding, over the first {row['compared_iterations']:.0f} "
         f"iterations in double precision; {visible}."
     ) + (
         f" They ran on other processors ({row['instructions']}), which round otherwise." if row["instructions"] else ""
