@@ -108,7 +108,7 @@ def twins(row: Row) -> str:
     visible = (
         f"their losses are at most {row['max_loss_difference']:.1e} nats apart"
         if pd.isna(parted)
-        else f"training amplifies it, so their losses are more than 10⁻³ nats apart from iteration {parted:.0f} on, and "
+        else f"training amplifies it: their losses are more than 10⁻³ nats apart from iteration {parted:.0f} on, and "
         f"their final test accuracies up to {per_cent(row['max_accuracy_difference'])} points"
     )
     return (
