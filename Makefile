@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 INSTALLED := $(VENV)/installed
 
-.PHONY: run check test coverage lint formatting linting benchmark lock clean help
+.PHONY: run check test coverage lint formatting linting benchmark gpu lock clean help
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## install everything into .venv, then run the workflow's stale steps
@@ -32,6 +32,9 @@ linting: $(INSTALLED)  ## check the code alone: ruff, mypy, snakemake --lint
 benchmark: $(INSTALLED) resources/mnist.safetensors  ## compare the training's speed with its peers' on this machine: half an hour
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	$(VENV)/bin/python benchmarks/run.py
+
+gpu: $(INSTALLED) resources/mnist.safetensors  ## is it right on this machine's GPU, and how fast? In ten minutes
+	$(VENV)/bin/python benchmarks/gpu.py
 
 resources/mnist.safetensors: | $(INSTALLED)
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores 1 resources/mnist.safetensors

@@ -3,7 +3,7 @@
 Every measurement is a process of its own, pinned to its cores, with the same threads for all; the peers alternate,
 so that a machine that slows down slows all of them. The median is reported, with the least and the most.
 Writes setting.csv (on what), measurements.csv (all peers), in_turn.csv (Descent and JAX) and growth.csv, each when it
-is measured, and growth.svg and table.md of those into benchmarks/results/DATE/.
+is measured, and growth.svg and table.md of those into benchmarks/results/DATE-PROCESSOR/.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import date
@@ -87,12 +88,12 @@ def measure(peer: str, data: Path, threads: int, device: str, **options: int) ->
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def compare(data: Path, repeats: int, threads: int, device: str) -> pd.DataFrame:
-    """Every peer that is installed, repeats times, alternating: one row per measurement."""
+def compare(data: Path, peers: list[str], repeats: int, threads: int, device: str) -> pd.DataFrame:
+    """Each of the peers that is installed, repeats times, alternating: one row per measurement."""
     for peer, package in NEEDS[device].items():
-        if not is_installed(peer, device):
+        if peer in peers and not is_installed(peer, device):
             print(f"{peer} is left out: {package} is not installed")
-    plan = [entry for entry in PLANS[device] if is_installed(entry[0], device)]
+    plan = [entry for entry in PLANS[device] if entry[0] in peers and is_installed(entry[0], device)]
     rows = []
     for repeat in range(repeats):
         for peer, seeds, epochs in tqdm(plan, desc=f"{threads} threads, {repeat + 1}/{repeats}"):
@@ -191,41 +192,46 @@ def versions() -> str:
     return ", ".join([*found, f"Python {platform.python_version()}"])
 
 
-def table(comparison: pd.DataFrame, turns: pd.DataFrame, setting: dict) -> str:
-    """The Markdown table, ratios to Descent first."""
-    lines = [f"{setting['date']}, {setting['hardware']}; {setting['versions']}; commit {setting['commit']}.", ""]
+def turns_with_jax(turns: pd.DataFrame) -> list[str]:
+    """The Markdown lines of the run in turn with JAX."""
     seconds = turns.pivot(index="repeat", columns="peer", values="seconds")
-    if "jax_scan" in seconds:
-        ratio, medians = seconds["descent"] / seconds["jax_scan"], seconds.median()
-        lines += [
-            f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes **{ratio.median():.2f} times**",
-            f"what JAX takes (median of {len(ratio)} pairs in turn, {ratio.min():.2f} to {ratio.max():.2f}; medians "
-            f"{medians['descent']:.3g} s and {medians['jax_scan']:.3g} s).",
-            "",
-        ]
-    lines += [
-        "| | threads | seeds | times Descent | µs an iteration and seed (least to most) | memory, MB | accuracy, % |"
+    if "jax_scan" not in seconds:
+        return []
+    ratio, medians = seconds["descent"] / seconds["jax_scan"], seconds.median()
+    return [
+        f"Five seeds, {turns['epochs'].iloc[0]} epochs, one thread: Descent takes **{ratio.median():.2f} times**",
+        f"what JAX takes (median of {len(ratio)} pairs in turn, {ratio.min():.2f} to {ratio.max():.2f}; medians "
+        f"{medians['descent']:.3g} s and {medians['jax_scan']:.3g} s).",
+        "",
     ]
-    lines += ["| --- | --: | --: | --: | --: | --: | --: |"]
+
+
+def table(comparison: pd.DataFrame, setting: dict) -> list[str]:
+    """The lines of the Markdown table, with ratios to Descent."""
+    lines = [
+        "| | threads | seeds | times Descent | µs an iteration and seed (least to most) | of the limit | memory, MB "
+        "| accuracy, % |",
+        "| --- | --: | --: | --: | --: | --: | --: | --: |",
+    ]
+    limit = operations(100, 128) / setting["gflops"] / 1e3
     medians = comparison.groupby(["threads", "peer", "seeds"], sort=False)["microseconds"].median()
     for (threads, peer, seeds), rows in comparison.groupby(["threads", "peer", "seeds"], sort=False):
         ours = medians[threads, "descent"]
         median, microseconds = medians[threads, peer, seeds], rows["microseconds"]
         lines.append(
             f"| {peer} | {threads} | {seeds} | {median / ours.get(seeds, ours.iloc[0]):.2f} | {digits(median)} "
-            f"({digits(microseconds.min())} to {digits(microseconds.max())}) | {rows['memory'].max():.0f} "
-            f"| {rows['accuracy_of_seed_0'].mean():.2%} |"
+            f"({digits(microseconds.min())} to {digits(microseconds.max())}) | {limit / threads / median:.0%} "
+            f"| {rows['memory'].max():.0f} | {rows['accuracy_of_seed_0'].mean():.2%} |"
         )
-    floor = operations(100, 128) / setting["gflops"] / 1e3
     epochs = ", ".join(f"{n} of {peer}" for peer, n in comparison.groupby("peer")["epochs"].first().items())
     lines += [
         "",
-        f"At the {setting['gflops']:.0f} GFLOP/s that large squares reach here, the matrix products alone would take",
-        f"{digits(floor)} µs. Times Descent: at the same number of seeds, or at Descent's first; the peers that train",
-        "one seed would train more one after another. Accuracy is that of seed 0 on the test set after the epochs",
-        f"measured: {epochs}. Descent and JAX test all seeds after each epoch within their time, the others do not.",
+        f"The limit: the matrix products alone would take {digits(limit)} µs, at the {setting['gflops']:.0f} GFLOP/s a",
+        "thread that large squares reach here. Times Descent: at the same number of seeds, or at Descent's first; who",
+        "trains one seed would train more, one after another. Accuracy is that of seed 0 on the test set, after these",
+        f"epochs: {epochs}. Descent and JAX test all seeds after each epoch, within their time; the others do not.",
     ]
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def digits(microseconds: float) -> str:
@@ -250,6 +256,12 @@ def plot(growth: pd.DataFrame, hardware: str) -> Figure:
     return figure
 
 
+def default_output(device: str) -> Path:
+    """The folder of today's results on this processor or card."""
+    processor = re.sub(r"\W+", "-", device_name(torch.device(device)))
+    return HERE / "results" / f"{date.today()}-{processor}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
@@ -257,12 +269,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", help="one comparison for each (default: 1 2, or 1 on a GPU)")
     parser.add_argument("--epochs", type=int, default=20, help="of the run in turn with JAX")
     parser.add_argument("--most-seeds", type=int, default=1024)
-    parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE, or DATE-cuda")
+    parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE-PROCESSOR")
+    peers = list(dict.fromkeys(peer for plan in PLANS.values() for peer, *_ in plan))
+    parser.add_argument("--peers", nargs="+", choices=peers, default=peers, help="whom to measure (default: all)")
     parser.add_argument("--parts", nargs="*", choices=PARTS, default=PARTS, help="what to measure anew (default: all)")
     arguments = parser.parse_args()
     device = arguments.device
     threads = arguments.threads or ([1, 2] if device == "cpu" else [1])
-    output = arguments.output or HERE / "results" / f"{date.today()}{'' if device == 'cpu' else '-cuda'}"
+    output = arguments.output or default_output(device)
     output.mkdir(parents=True, exist_ok=True)
 
     with TemporaryDirectory() as folder:
@@ -270,7 +284,9 @@ def main() -> None:
         write_data(data, HIDDEN, max(seeds for _, seeds, _ in PLANS[device]))
         parts = {
             "setting": lambda: describe(data, device),
-            "measurements": lambda: pd.concat([compare(data, arguments.repeats, n, device) for n in threads]),
+            "measurements": lambda: pd.concat(
+                [compare(data, arguments.peers, arguments.repeats, n, device) for n in threads]
+            ),
             "in_turn": lambda: in_turn(data, arguments.repeats, arguments.epochs, device),
             "growth": lambda: grow(data, arguments.most_seeds, device),
         }
@@ -285,8 +301,11 @@ def main() -> None:
     if {"setting", "growth"} <= found.keys():
         setting = found["setting"].iloc[0]
         plot(found["growth"], setting["hardware"]).savefig(output / "growth.svg", metadata={"Date": None})
-    if {"setting", "measurements", "in_turn"} <= found.keys():
-        text = table(found["measurements"], found["in_turn"], found["setting"].iloc[0])
+    if {"setting", "measurements"} <= found.keys():
+        setting = found["setting"].iloc[0]
+        lines = [f"{setting['date']}, {setting['hardware']}; {setting['versions']}; commit {setting['commit']}.", ""]
+        lines += turns_with_jax(found["in_turn"]) if "in_turn" in found else []
+        text = "\n".join(lines + table(found["measurements"], setting)) + "\n"
         (output / "table.md").write_text(text)
         print(text)
 

@@ -3,7 +3,7 @@ import torch
 from descent import products
 from descent.evaluation import cross_entropy
 from descent.network import forward, initialize, stack
-from descent.products import onednn_is_faster, onednn_product, product
+from descent.products import affine, onednn_is_faster, onednn_product
 
 has_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
 
@@ -20,7 +20,7 @@ def test_both_products_are_the_exact_one_within_rounding(m, k, n):
 
 @has_onednn
 @pytest.mark.parametrize("hidden", [[7, 5], [6], []], ids=str)
-def test_the_gradients_of_a_network_are_the_same_with_either_product(hidden, monkeypatch):
+def test_the_gradients_of_a_network_are_the_same_with_either_library(hidden, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(9, 784, generator=generator, dtype=torch.float64)
     y = torch.randint(10, (3, 9), generator=generator)
@@ -44,8 +44,8 @@ def test_where_the_operator_is_missing_products_are_plain(monkeypatch):
         monkeypatch.setattr(torch.ops, "mkldnn", object())
         onednn_is_faster.cache_clear()
         assert not onednn_is_faster()
-        a, b = torch.rand(4, 3), torch.rand(3, 2)
-        assert torch.equal(product(a, b), a @ b)
+        a, b, c = torch.rand(4, 3), torch.rand(3, 2), torch.rand(4, 1)
+        assert torch.equal(affine(a, b, c), torch.addmm(c, a, b))
     finally:
         onednn_is_faster.cache_clear()
 

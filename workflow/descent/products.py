@@ -12,25 +12,24 @@ import torch
 from torch import Tensor
 
 
-def product(a: Tensor, b: Tensor) -> Tensor:
-    """The matrix product a b of a [m, k] and b [k, n]: [m, n]."""
-    return Product.apply(a, b) if onednn_is_faster() else a @ b
+def affine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """a b + c, of a [m, k], b [k, n] and c [m, 1]: [m, n]."""
+    return Affine.apply(a, b, c) if onednn_is_faster() else torch.addmm(c, a, b)
 
 
-class Product(torch.autograd.Function):
-    """The product by oneDNN, if it can, with the derivative that PyTorch's operator for it lacks."""
+class Affine(torch.autograd.Function):
+    """The same by oneDNN, if it can, with the derivative that PyTorch's operator for the product lacks."""
 
     @staticmethod
-    def forward(ctx: Any, a: Tensor, b: Tensor) -> Tensor:
+    def forward(ctx: Any, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
         ctx.save_for_backward(a, b)
-        return multiply(a, b)
+        return multiply(a, b).add_(c)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None]:
-        """∂L/∂a = g bᵀ and ∂L/∂b = aᵀ g, where g [m, n] is ∂L/∂(a b)."""
-        a, b = ctx.saved_tensors
-        wants_a, wants_b = ctx.needs_input_grad
-        return multiply(g, b.mT) if wants_a else None, multiply(a.mT, g) if wants_b else None
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        """∂L/∂a = g bᵀ, ∂L/∂b = aᵀ g and ∂L/∂c = g 1, where g [m, n] is ∂L/∂(a b + c)."""
+        (a, b), (wants_a, wants_b, _) = ctx.saved_tensors, ctx.needs_input_grad
+        return multiply(g, b.mT) if wants_a else None, multiply(a.mT, g) if wants_b else None, g.sum(1, keepdim=True)
 
 
 def multiply(a: Tensor, b: Tensor) -> Tensor:
