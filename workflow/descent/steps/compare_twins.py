@@ -64,7 +64,7 @@ def repeat(record: dict[str, Any], parameters: Parameters, split: Split) -> np.n
 
 
 def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
-    """Compare twins by their ``first_epoch``: the verdict, ``different`` or ``rounding``, and the first three FIGURES.
+    """Compare twins by their ``first_epoch``: the verdict, ``different`` or ``rounding``, and what it rests on.
 
     Training amplifies rounding, and says itself by how much: the distance of the twins is divided by the largest so far
     that moving the start has made.
@@ -72,8 +72,13 @@ def judge(ours: np.ndarray, theirs: np.ndarray) -> dict[str, Any]:
     rounding = np.maximum.accumulate(distance(theirs[:, 1], theirs[:, 0])) + RESOLUTION
     compared = int((rounding < VISIBLE).sum())
     times = distance(ours[:compared, 0], theirs[:compared, 0]) / rounding[:compared]
-    found = compared, times.max(initial=0), first_above(times, LIMIT)
-    return {"verdict": "rounding" if math.isnan(found[-1]) else "different"} | dict(zip(FIGURES, found))
+    first = first_above(times, LIMIT)
+    return {
+        "verdict": "rounding" if math.isnan(first) else "different",
+        "compared_iterations": compared,
+        "times_rounding": times.max(initial=0),
+        "first_different_iteration": first,
+    }
 
 
 def distance(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -90,15 +95,19 @@ def first_above(distances: np.ndarray, threshold: float) -> float:
 
 
 def compare(ours: Run, theirs: Run) -> dict[str, Any]:
-    """How far apart the trainings themselves are, and where they ran: the last four FIGURES."""
+    """How far apart the trainings themselves are, and where they ran."""
     one, two = (
         run.training.pivot(index="iteration", columns="seed", values="loss").to_numpy() for run in (ours, theirs)
     )
     last = [run.evaluation.groupby("seed")["accuracy"].last() for run in (ours, theirs)]
     apart = distance(one, two).max(1)
     instructions = dict.fromkeys(run.record["instructions"] for run in (ours, theirs))
-    found = (apart.max(), first_above(apart, VISIBLE), (last[0] - last[1]).abs().max())
-    return dict(zip([*FIGURES][3:], (*found, " and ".join(instructions) if len(instructions) > 1 else "")))
+    return {
+        "max_loss_difference": apart.max(),
+        "first_visible_iteration": first_above(apart, VISIBLE),
+        "max_accuracy_difference": (last[0] - last[1]).abs().max(),
+        "instructions": " and ".join(instructions) if len(instructions) > 1 else "",
+    }
 
 
 def identical(ours: Run, theirs: Run) -> bool:
