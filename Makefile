@@ -33,7 +33,7 @@ benchmark: $(INSTALLED) resources/mnist.safetensors  ## compare the training's s
 	$(VENV)/bin/uv pip install --quiet --python $(VENV)/bin/python --require-hashes -r benchmarks/requirements.lock
 	$(VENV)/bin/python benchmarks/run.py
 
-gpu: $(INSTALLED) resources/mnist.safetensors  ## is it right on this machine's GPU, and how fast? In ten minutes
+gpu: $(INSTALLED) resources/mnist.safetensors  ## is it right on this machine's GPU, and how fast?
 	$(VENV)/bin/python benchmarks/gpu.py
 
 resources/mnist.safetensors: | $(INSTALLED)

@@ -290,7 +290,8 @@ def main() -> None:
     parser.add_argument("--implementation", choices=["custom", "torch"], default="custom", help="for descent")
     arguments = parser.parse_args()
     os.environ["JAX_PLATFORMS"] = arguments.device
-    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
+    if arguments.device == "cpu":
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: arguments.threads])
 
     data = Data(arguments.data, arguments.seeds)
     result, parameters = PEERS[arguments.peer](data, arguments)

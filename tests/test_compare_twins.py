@@ -97,6 +97,7 @@ def twins(custom, rounding=ROUNDING):
 )
 def test_twins_are_different_once_they_are_further_apart_than_rounding_takes_them(custom, first):
     judged = judge(*twins(custom))
+    assert [*judged] == ["verdict", *FIGURES][:4]
     assert judged["compared_iterations"] == 100
     assert judged["first_different_iteration"] == pytest.approx(first, nan_ok=True)
     assert judged["verdict"] == ("rounding" if math.isnan(first) else "different")

@@ -72,7 +72,6 @@ def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twin
         if run.returncode == 0:
             shutil.rmtree(checkout.path / "results/text_100", ignore_errors=True)
     checkout.snakemake()
-    assert min(killed.values()) > 3
     assert csv_bytes(checkout) == csv_bytes(finished_twins)
     assert checkout.stale() == set()
 
@@ -93,7 +92,7 @@ def test_ctrl_c_leaves_no_half_file_and_no_running_child(finished_twins, unstart
     assert csv_bytes(unstarted) == csv_bytes(finished_twins)
 
 
-def test_a_second_snakemake_is_turned_away_and_the_first_has_the_bytes_of_a_run_on_two_cores(finished_twins, unstarted):
+def test_a_second_snakemake_is_turned_away_and_the_first_is_unharmed(finished_twins, unstarted):
     first = unstarted.start()
     wait_until(lambda: steps_in(unstarted.path, "initialize"))
     second = unstarted.snakemake(check=False)
@@ -146,7 +145,7 @@ def test_a_full_disk_is_told_and_costs_one_step(disk, missing, leave, finished_t
     shutil.copytree(finished_twins.path, copy.path, dirs_exist_ok=True)
     path = copy.data if disk == "resources" else copy.path / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    if disk == "resources":  # it is fetched again once a step needs it
+    if disk == "resources":  # a step needs MNIST, so that it is fetched again
         (copy.path / "results/text_100/initial.csv").unlink()
     filler = fill(mounted, leave)
     run = copy.snakemake(check=False)

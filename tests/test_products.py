@@ -24,10 +24,14 @@ def test_the_gradients_of_a_network_are_the_same_with_either_library(hidden, mon
     generator = torch.Generator().manual_seed(0)
     x = torch.rand(9, 784, generator=generator, dtype=torch.float64)
     y = torch.randint(10, (3, 9), generator=generator)
+    networks = {name: w.double() for name, w in stack([initialize(hidden, s) for s in range(3)]).items()}
+    networks |= {
+        name: torch.randn(b.shape, generator=generator).double() for name, b in networks.items() if "b" in name
+    }
     gradients = []
     for faster in (False, True):
         monkeypatch.setattr(products, "onednn_is_faster", lambda faster=faster: faster)
-        p = {name: w.double().requires_grad_() for name, w in stack([initialize(hidden, s) for s in range(3)]).items()}
+        p = {name: w.clone().requires_grad_() for name, w in networks.items()}
         cross_entropy(forward(p, x), y).sum().backward()
         gradients.append({name: parameter.grad for name, parameter in p.items()})
     assert gradients[0]["W0"].any(dim=(1, 2)).all(), "W0 is not trained"

@@ -173,7 +173,7 @@ ROWS = {
 # What most people do is in `make test`; the rest is slow.
 OFTEN = ["no edit", "touch every tracked file", "one variant's lr", "add a variant", "the loop"]
 OFTEN += ["the rule, with an older time, as `cp -p`, `mv`, `rsync -a` and `tar x` leave it"]
-TO_THE_END = ["the statistics", "remove a variant", "add a seed"]
+TO_THE_END = ["the statistics", "add a variant", "remove a variant", "add a seed"]
 
 
 def unless(often, rows):
@@ -286,9 +286,8 @@ def test_an_edited_result_is_never_reported(name, twins):
     assert f"{RUN}/{name} is not what `train` wrote: delete it and run again" in run.stdout
     assert "Traceback" not in run.stdout + run.stderr
     assert page.read_bytes() == before
-    file.unlink()
-    assert f"train {' '.join(RUN.split('/')[-2:])}" in twins.stale()
     if name == "training.csv":
+        file.unlink()
         twins.snakemake()
         assert file.read_bytes() == content
         assert twins.stale() == set()

@@ -14,11 +14,11 @@ from torch import Tensor
 
 def affine(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """a b + c, of a [m, k], b [k, n] and c [m, 1]: [m, n]."""
-    return Affine.apply(a, b, c) if onednn_is_faster() else torch.addmm(c, a, b)
+    return Affine.apply(a, b, c) if a.is_cpu and onednn_is_faster() else torch.addmm(c, a, b)
 
 
 class Affine(torch.autograd.Function):
-    """The same by oneDNN, if it can, with the derivative that PyTorch's operator for the product lacks."""
+    """``affine`` by oneDNN, if it can, with the derivative that PyTorch's operator for the product lacks."""
 
     @staticmethod
     def forward(ctx: Any, a: Tensor, b: Tensor, c: Tensor) -> Tensor:
