@@ -69,6 +69,7 @@ def test_the_grades_have_a_row_for_each_file_and_part_in_the_order_of_the_files(
     )
 
 
+@pytest.mark.slow
 def test_right_files_alone_succeed_and_a_missing_one_is_named(tmp_path):
     (tmp_path / "alice.py").write_text(SGD + RIGHT)
     assert check(tmp_path / "alice.py").returncode == 0

@@ -95,6 +95,7 @@ def test_a_target_alone_is_made_without_the_last_words(retrain):
     assert "results/summary.csv" not in retrain.stale()
 
 
+@pytest.mark.slow
 def test_a_terminal_keeps_each_line_of_an_epoch(retrain):
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
