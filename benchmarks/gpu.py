@@ -7,7 +7,6 @@ from the CPU's by more than the CPU's standard deviation over seeds.
 """
 
 import argparse
-import filecmp
 import shutil
 import subprocess
 import sys
@@ -22,12 +21,11 @@ from run import HERE, default_output  # it makes Python find descent
 
 # isort: split
 from descent.devices import prepare
-from descent.runs import read_table
+from descent.runs import Run, read_table
+from descent.steps import compare_twins
 
 REPOSITORY = HERE.parent
 MNIST = REPOSITORY / "resources/mnist.safetensors"
-# What a training writes, but for run.json, which has its seconds.
-TRAINING = ["training.csv", "evaluation.csv", "parameters.safetensors", ".intermediate/predictions.safetensors"]
 SUMMARY, TWINS = "results/summary.csv", "results/twins.csv"
 
 
@@ -46,32 +44,24 @@ def run_workflow(folder: Path, config: dict, device: str, targets: list[str]) ->
 def compare(first: Path, second: Path, cpu: Path) -> pd.DataFrame:
     """One row per variant: are two runs on the device equal, and how far is the first from the CPU's?
 
-    ``first_100_apart`` is the largest difference of a loss, in nats, in the first 100 minibatches of all seeds.
+    The distances from the CPU's are those of twins.csv.
     """
     key = ["network", "variant"]
-    columns = [*key, "test_accuracy_mean", "test_accuracy_std"]
-    ours, theirs = (read_table(run / SUMMARY)[columns] for run in (first, cpu))
-    rows = ours.merge(theirs, on=key, suffixes=("", "_cpu"), validate="1:1")
-    folders = [Path("results") / network / variant for network, variant in zip(rows["network"], rows["variant"])]
-    rows["same_bytes"] = [are_equal(first / folder, second / folder) for folder in folders]
+    accuracy = ["test_accuracy_mean", "test_accuracy_std"]
+    of_first, of_cpu = (read_table(run / SUMMARY).set_index(key)[accuracy] for run in (first, cpu))
+    rows = of_first.join(of_cpu.add_suffix("_cpu"), validate="1:1")
     difference = (rows["test_accuracy_mean"] - rows["test_accuracy_mean_cpu"]).abs()
     rows["within_std"] = difference <= rows["test_accuracy_std_cpu"]
-    rows["first_100_apart"] = [(losses(first / folder) - losses(cpu / folder)).abs().max() for folder in folders]
+    found = []
+    for network, variant in rows.index:
+        one, again, on_cpu = (Run(run / "results" / network / variant) for run in (first, second, cpu))
+        same = one.record["sha256"] == again.record["sha256"]
+        found.append({"same_bytes": same} | compare_twins.compare(one, on_cpu))
+    rows = rows.join(pd.DataFrame(found, rows.index))
     for run, suffix in ((first, ""), (cpu, "_cpu")):
-        twins = read_table(run / TWINS).rename(columns={"custom": "variant", "verdict": f"twin{suffix}"})
-        rows = rows.merge(twins[[*key, f"twin{suffix}"]], on=key, how="left")
-    return rows
-
-
-def are_equal(folder: Path, other: Path) -> bool:
-    """Whether two trainings wrote the same bytes."""
-    return all(filecmp.cmp(folder / name, other / name, shallow=False) for name in TRAINING)
-
-
-def losses(folder: Path) -> pd.Series:
-    """The losses of a training's first 100 minibatches, by seed and iteration."""
-    training = pd.read_csv(folder / "training.csv")
-    return training[training["iteration"] < 100].set_index(["seed", "iteration"])["loss"]
+        twins = read_table(run / TWINS).rename(columns={"custom": "variant"}).set_index(key)["verdict"]
+        rows = rows.join(twins.rename(f"twin{suffix}"))
+    return rows.reset_index()
 
 
 def main() -> None:

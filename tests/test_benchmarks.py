@@ -1,39 +1,45 @@
 """The benchmarks' scripts run, and `make gpu` finds what differs; what they measure is no test."""
 
+import json
 import subprocess
 import sys
 
 import pandas as pd
 import pytest
 from checkouts import REPOSITORY, check_out
+from descent.files import sha256
 
 sys.path.append(str(REPOSITORY / "benchmarks"))
-from gpu import TRAINING, compare
+from gpu import compare
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "byte", "found"),
-    [(0.951, b"", (True, True)), (0.953, b"", (True, False)), (0.951, b"0", (False, True))],
+    ("accuracy", "loss", "found"),
+    [(0.951, 2.0, (True, True)), (0.953, 2.0, (True, False)), (0.951, 2.1, (False, True))],
     ids=["alike", "an accuracy is off", "a byte differs"],
 )
-def test_two_runs_are_compared_with_each_other_and_with_the_cpus(accuracy, byte, found, tmp_path):
-    for run in ("first", "second", "cpu"):
-        folder = tmp_path / run / "results/net/custom_sgd"
-        (folder / ".intermediate").mkdir(parents=True)
-        for name in TRAINING:
-            (folder / name).write_bytes(byte if run == "second" else b"")
-        loss = 2.25 if run == "cpu" else 2.0
-        (folder / "training.csv").write_text(f"seed,iteration,epoch,loss,accuracy\n0,99,0,{loss},0.1\n0,100,0,1,0.2\n")
-        mean = 0.95 if run == "cpu" else accuracy
-        (folder.parents[1] / "summary.csv").write_text(
-            f"network,variant,test_accuracy_mean,test_accuracy_std\nnet,custom_sgd,{mean},0.002\n"
+def test_two_runs_are_compared_with_each_other_and_with_the_cpus(accuracy, loss, found, tmp_path):
+    of = {
+        "first": (accuracy, 2.0, "rounding"),
+        "second": (accuracy, loss, "rounding"),
+        "cpu": (0.95, 2.25, "identical"),
+    }
+    for run, (accuracy, loss, verdict) in of.items():
+        results = tmp_path / run / "results"
+        folder = results / "net/custom_sgd"
+        folder.mkdir(parents=True)
+        (folder / "training.csv").write_text(f"seed,iteration,epoch,loss,accuracy\n0,0,0,2,0.1\n0,1,0,{loss},0.2\n")
+        (folder / "evaluation.csv").write_text("seed,epoch,loss,accuracy\n0,0,1.0,0.9\n")
+        checksums = {name: sha256(folder / name) for name in ("training.csv", "evaluation.csv")}
+        (folder / "run.json").write_text(json.dumps({"sha256": checksums, "instructions": "AVX2"}))
+        (results / "summary.csv").write_text(
+            f"network,variant,test_accuracy_mean,test_accuracy_std\nnet,custom_sgd,{accuracy},0.002\n"
         )
-        (folder.parents[1] / "twins.csv").write_text(
-            f"network,custom,torch,verdict\nnet,custom_sgd,torch_sgd,{'identical' if run == 'cpu' else 'rounding'}\n"
-        )
-    (row,) = compare(*(tmp_path / run for run in ("first", "second", "cpu"))).to_dict("records")
+        (results / "twins.csv").write_text(f"network,custom,torch,verdict\nnet,custom_sgd,torch_sgd,{verdict}\n")
+    (row,) = compare(*(tmp_path / run for run in of)).to_dict("records")
     assert (row["same_bytes"], row["within_std"]) == found
-    assert (row["first_100_apart"], row["twin"], row["twin_cpu"]) == (0.25, "rounding", "identical")
+    assert (row["first_visible_iteration"], row["max_loss_difference"]) == (1, 0.25)
+    assert (row["twin"], row["twin_cpu"]) == ("rounding", "identical")
 
 
 @pytest.mark.slow
@@ -54,6 +60,6 @@ def test_what_make_gpu_runs_finds_the_cpu_equal_to_itself_and_measures_the_loop(
     run = subprocess.run(command, cwd=checkout.path, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
     right = pd.read_csv(checkout.path / "found/right.csv").set_index("variant")
-    assert right["same_bytes"].all() and not right["first_100_apart"].any()
+    assert right["same_bytes"].all() and not right["max_loss_difference"].any()
     assert right.loc["custom_sgd", ["twin", "twin_cpu"]].tolist() == ["identical", "identical"]
     assert set(pd.read_csv(checkout.path / "found/measurements.csv")["peer"]) == {"descent"}
