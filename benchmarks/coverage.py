@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from descent import mnist
-from descent.evaluation import classify
-from descent.implementations import make_optimizer
-from descent.network import initialize, stack
-from descent.schedules import fraction
-from descent.statistics import compare_with_best, crossed_interval, describe
-from descent.training import minibatches, train
+from descent.compare.statistics import compare_with_best, crossed_interval, describe
+from descent.data import mnist
+from descent.train.loop import minibatches, train
+from descent.train.loss import classify
+from descent.train.network import initialize, stack
+from descent.train.optimizer import make_optimizer
+from descent.train.schedules import fraction
 from tqdm import tqdm
 
 SEEDS, EPOCHS, HIDDEN = 100, 5, [50, 50]

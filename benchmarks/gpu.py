@@ -20,9 +20,9 @@ import yaml
 from run import HERE, default_output  # it makes Python find descent
 
 # isort: split
-from descent.devices import prepare
-from descent.runs import Run, read_table
-from descent.steps import compare_twins
+from descent.compare import compare_twins
+from descent.run import Run, read_table
+from descent.train.device import prepare
 
 REPOSITORY = HERE.parent
 MNIST = REPOSITORY / "resources/mnist.safetensors"

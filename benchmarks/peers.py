@@ -44,11 +44,11 @@ def accuracies(data: Data, stacked: list[np.ndarray]) -> list[float]:
 def descent(data: Data, a: argparse.Namespace):
     """Descent itself: training.train, all seeds stacked; its evaluation after each epoch is part of the time."""
     import torch
-    from descent.devices import prepare
-    from descent.evaluation import evaluate
-    from descent.implementations import make_optimizer
-    from descent.mnist import Split
-    from descent.training import minibatches, train
+    from descent.data.mnist import Split
+    from descent.train.device import prepare
+    from descent.train.loop import minibatches, train
+    from descent.train.loss import evaluate
+    from descent.train.optimizer import make_optimizer
 
     device = torch.device(a.device)
     prepare(device, a.threads)
@@ -250,7 +250,7 @@ def jax_scan(data: Data, a: argparse.Namespace):
 def matrix_rate(data: Data, a: argparse.Namespace):
     """No training: the machine's float32 matrix rate, GFLOP/s, of the faster of PyTorch's products of large squares."""
     import torch
-    from descent.products import multiply
+    from descent.train.matrix_product import multiply
 
     torch.set_num_threads(a.threads)
     n = 1024 if a.device == "cpu" else 8192

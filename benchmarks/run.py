@@ -28,10 +28,10 @@ from tqdm import tqdm
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "workflow"))
 
-from descent import mnist  # noqa: E402
-from descent.devices import device_name  # noqa: E402
+from descent.data import mnist  # noqa: E402
 from descent.figures import COLOURS  # noqa: E402
-from descent.network import initialize, stack  # noqa: E402
+from descent.train.device import device_name  # noqa: E402
+from descent.train.network import initialize, stack  # noqa: E402
 
 # What is measured on each device: a peer, the seeds that it trains in one measurement, and its epochs in it.
 PLANS = {

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from descent import checks, mistakes, mnist
-from descent.classes import defaults
-from descent.implementations import make_optimizer
-from descent.network import initialize
-from descent.steps.compare_twins import first_epoch, judge
-from descent.variants import in_words
+from descent.check import comparison as checks
+from descent.check import mistakes
+from descent.compare.compare_twins import first_epoch, judge
+from descent.data import mnist
+from descent.experiment.variants import in_words
+from descent.optimizers._classes import defaults
+from descent.train.network import initialize
+from descent.train.optimizer import make_optimizer
 from tqdm import tqdm
 
 HIDDEN, SEEDS = [50, 50], range(7000, 7003)

@@ -15,9 +15,15 @@ REPOSITORY = Path(__file__).parent.parent
 PACKAGE_PATH = str(REPOSITORY / "workflow")
 
 
+def module(name: str) -> str:
+    """The module of a step: that of a rule's name."""
+    (file,) = Path(PACKAGE_PATH).glob(f"descent/*/{name}.py")
+    return f"descent.{file.parent.name}.{name}"
+
+
 def step(name: str, *words: object, package: str = PACKAGE_PATH, check: bool = True) -> subprocess.CompletedProcess:
     """Run a step as the rules do."""
-    command = [sys.executable, "-m", f"descent.steps.{name}", *map(str, words)]
+    command = [sys.executable, "-m", module(name), *map(str, words)]
     run = subprocess.run(command, env=os.environ | {"PYTHONPATH": package}, capture_output=True, text=True)
     if check and run.returncode:
         raise AssertionError(f"{name} ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")

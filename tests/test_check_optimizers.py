@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import torch
 from cases import optimizers_in
-from descent.checks import PROBLEM, check, check_optimizers, first_difference, parts, settings, trajectory
-from descent.classes import defaults, torch_class
-from descent.mistakes import FORMULAS, MISTAKES, follow, wrong_formulas
+from descent.check.comparison import PROBLEM, check, check_optimizers, first_difference, parts, settings, trajectory
+from descent.check.mistakes import FORMULAS, MISTAKES, follow, wrong_formulas
 from descent.optimizers import FOLDER, find, names
+from descent.optimizers._classes import defaults, torch_class
 from descent.sources import PACKAGE
 
 CLASSES = {name: its for name in names() if (its := torch_class(name))}
@@ -406,7 +406,7 @@ def package(tmp_path) -> Path:
 
 def run(package: Path, *words: str) -> subprocess.CompletedProcess:
     """`make check` with a package, or the step with options."""
-    command = [sys.executable, "-m", "descent.steps.check_optimizers", *words]
+    command = [sys.executable, "-m", "descent.check.check_optimizers", *words]
     return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(package)}, capture_output=True, text=True)
 
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from descent.steps.choose import describe_trial, describe_trials
+from descent.sweep.choose import describe_trial, describe_trials
 
 
 def trial(accuracies, losses=None, diverged=()) -> SimpleNamespace:

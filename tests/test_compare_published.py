@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import REPOSITORY
-from descent.reproduction import judge, limit, load_sheet, match
-from descent.steps.compare_published import compare, rename
+from descent.compare.compare_published import compare, rename
+from descent.compare.reproduction import judge, limit, load_sheet, match
 
 SHEET = load_sheet()
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from cases import optimizers_in
-from descent import mnist
+from descent.compare.compare_twins import FIGURES, compare, identical, judge, repeat
+from descent.data import mnist
+from descent.data.mnist import Split
 from descent.files import sha256, write_json
-from descent.mnist import Split
-from descent.network import initialize
-from descent.runs import Run
-from descent.steps.compare_twins import FIGURES, compare, identical, judge, repeat
+from descent.run import Run
+from descent.train.network import initialize
 from safetensors.numpy import save_file
 
 MOMENTUM = {"optimizer": "sgd", "hyperparameters": {"lr": 0.01, "momentum": 0.9}}

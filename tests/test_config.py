@@ -4,7 +4,7 @@ import re
 import pytest
 import yaml
 from checkouts import REPOSITORY
-from descent.config import check, check_sweep, experiment_schema, load
+from descent.experiment.config import check, check_sweep, experiment_schema, load
 
 SCHEMA = experiment_schema()
 TEXT = (REPOSITORY / "config.yaml").read_text()

@@ -35,7 +35,9 @@ def with_driver(folder, program: str, init: int = 0, count: int = 0, gpus: int =
     [(0, 0, 1, True), (0, 0, 2, True), (0, 0, 0, False), (100, 0, 1, False), (0, 3, 1, False)],
 )
 def test_a_gpu_is_there_if_the_driver_starts_and_counts_one(init, count, gpus, seen, tmp_path):
-    run = with_driver(tmp_path, "from descent.devices import driver_sees_gpu as sees; print(sees())", init, count, gpus)
+    run = with_driver(
+        tmp_path, "from descent.train import device; print(device.driver_sees_gpu())", init, count, gpus
+    )
     assert run.stdout == f"{seen}\n"
 
 
@@ -48,7 +50,7 @@ def test_pytorch_is_not_asked_unless_the_driver_shows_a_gpu_that_is_not_demanded
 
 @needs_compiler
 def test_a_driver_that_is_too_old_stops_with_the_reason(tmp_path):
-    run = with_driver(tmp_path, "from descent.devices import choose; choose('auto')")
+    run = with_driver(tmp_path, "from descent.train.device import choose; choose('auto')")
     message = "config.yaml: device: PyTorch cannot use the GPU: The NVIDIA driver on your system is too old"
     assert run.returncode == 1
     assert run.stderr.startswith(message) and run.stderr.count("\n") == 1
@@ -63,13 +65,13 @@ def test_a_gpu_that_pytorch_can_use_is_chosen(monkeypatch):
 
 
 def test_a_cpu_is_given_its_threads_and_computes_no_denormal_numbers():
-    program = "import torch; from descent.devices import prepare; prepare(torch.device('cpu'), 3);"
+    program = "import torch; from descent.train.device import prepare; prepare(torch.device('cpu'), 3);"
     program += "print(torch.get_num_threads(), (torch.tensor([1e-20]) * 1e-20).item())"
     assert python(program).stdout == "3 0.0\n"
 
 
 def test_a_training_on_a_gpu_that_is_not_there_ends_with_one_line():
-    program = "import torch; from descent.devices import prepare; prepare(torch.device('cuda'), 1)"
+    program = "import torch; from descent.train.device import prepare; prepare(torch.device('cuda'), 1)"
     run = python(program, CUDA_VISIBLE_DEVICES="")
     assert run.returncode == 1
     assert run.stderr == "config.yaml: device: PyTorch finds no GPU for 'cuda'; 'cpu' trains on the CPU\n"

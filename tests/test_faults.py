@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from checkouts import Checkout
+from checkouts import Checkout, module
 
 pytestmark = pytest.mark.slow
 KILLS = 10
@@ -44,7 +44,7 @@ def steps_in(folder, name):
     found = []
     for process in processes_in(folder):
         with suppress(psutil.Error):
-            if f"descent.steps.{name}" in process.cmdline():
+            if module(name) in process.cmdline():
                 found.append(process)
     return found
 

@@ -1,10 +1,10 @@
 import math
 
 import torch
-from descent.evaluation import accuracy, classify, cross_entropy, evaluate
-from descent.mnist import Split
-from descent.network import forward, initialize, stack
-from descent.streams import INITIALIZATION, SHUFFLING, generator
+from descent.data.mnist import Split
+from descent.train.loss import accuracy, classify, cross_entropy, evaluate
+from descent.train.network import forward, initialize, stack
+from descent.train.seeds import INITIALIZATION, SHUFFLING, generator
 
 
 def random_parameters(seeds: int, hidden: list[int], dtype=torch.float64) -> dict[str, torch.Tensor]:

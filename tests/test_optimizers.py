@@ -10,10 +10,10 @@ from importlib.metadata import version
 import pytest
 import torch
 from cases import optimizers_in
-from descent.classes import defaults, find_class, package_version, torch_class
-from descent.implementations import FromScratch, make_optimizer
 from descent.optimizers import Rule, find, names, read
+from descent.optimizers._classes import defaults, find_class, package_version, torch_class
 from descent.sources import PACKAGE
+from descent.train.optimizer import FromScratch, make_optimizer
 
 TWINS = [name for name in names() if torch_class(name)]
 
@@ -34,9 +34,7 @@ def test_twins_have_the_same_hyperparameters_with_the_same_defaults(name):
 
 
 def test_the_rules_and_the_config_need_no_pytorch():
-    program = (
-        "import sys; from descent.config import experiment_schema; experiment_schema(); print('torch' in sys.modules)"
-    )
+    program = "import sys; from descent.experiment.config import experiment_schema; experiment_schema(); print('torch' in sys.modules)"
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "False\n"
 

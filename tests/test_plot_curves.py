@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from descent.steps.plot_curves import STYLES, by_epoch, plot, smooth
+from descent.report.plot_curves import STYLES, by_epoch, plot, smooth
 
 
 def training(losses: np.ndarray) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 import math
 
 import pandas as pd
-from descent.steps.plot_sweep import plot
+from descent.sweep.plot_sweep import plot
 
 TRIALS = pd.DataFrame(
     {"optimizer": "sgd", "trial": list("abcd"), "lr": [0.1, 1, 0.1, 1], "momentum": [0, 0, 0.9, 0.9]}

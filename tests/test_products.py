@@ -1,9 +1,9 @@
 import pytest
 import torch
-from descent import products
-from descent.evaluation import cross_entropy
-from descent.network import forward, initialize, stack
-from descent.products import affine, onednn_is_faster, onednn_product
+from descent.train import matrix_product as products
+from descent.train.loss import cross_entropy
+from descent.train.matrix_product import affine, onednn_is_faster, onednn_product
+from descent.train.network import forward, initialize, stack
 
 has_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
 

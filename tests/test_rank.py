@@ -4,10 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from descent import sweep
-from descent.statistics import describe
-from descent.steps.rank import describe_final, other_choices, rank, tolerance
-from descent.variants import name_of
+from descent.compare.statistics import describe
+from descent.experiment import grids as sweep
+from descent.experiment.variants import name_of
+from descent.sweep.rank import describe_final, other_choices, rank, tolerance
 
 
 def test_optimizers_that_may_be_the_best_are_told_from_those_behind():

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from descent.schedules import SCHEDULES, fraction
+from descent.train.schedules import SCHEDULES, fraction
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, SequentialLR
 
 STEPS = 40

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 from checkouts import REPOSITORY, check_out_small, step
-from descent.runs import Run
-from descent.studies import studies, train_options
+from descent.experiment.studies import studies, train_options
+from descent.run import Run
 
 COMMANDS = ("slurmctld", "slurmd", "munged")
 missing = [command for command in COMMANDS if shutil.which(command) is None]

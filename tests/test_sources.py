@@ -8,18 +8,19 @@ import pytest
 from descent.optimizers import names
 from descent.sources import PACKAGE, digest, sources
 
-STEPS = sorted(file.stem for file in (PACKAGE / "steps").glob("[a-z]*.py"))
+STEPS = sorted(
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for file in PACKAGE.glob("*/*.py")
+    if "command_line(" in file.read_text(encoding="utf-8")
+)
 RULES = {PACKAGE / f"optimizers/{name}.py" for name in names()}
 SNAKEFILE = [
-    "bar",
-    "classes",
-    "config",
-    "devices",
-    "optimizers",
-    "sources",
-    "studies",
-    "terminal",
-    "variants",
+    "descent.bar",
+    "descent.experiment.config",
+    "descent.experiment.studies",
+    "descent.sources",
+    "descent.terminal",
+    "descent.train.device",
 ]  # what it imports
 
 IMPORTED = """
@@ -36,14 +37,14 @@ print(json.dumps(imported))
 @pytest.fixture(scope="session")
 def imported() -> dict[str, list[str]]:
     """The files of the package that Python really loads for each step and each rule."""
-    modules = [*(f"descent.steps.{step}" for step in STEPS), *(f"descent.optimizers.{name}" for name in names())]
+    modules = [*STEPS, *(f"descent.optimizers.{name}" for name in names())]
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     return json.loads(subprocess.check_output([sys.executable, "-c", IMPORTED, *modules], env=environment, text=True))
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_the_sources_of_a_step_are_what_python_really_imports(step, imported):
-    assert sources(f"descent.steps.{step}") == sorted(map(Path, imported[f"descent.steps.{step}"]))
+    assert sources(step) == sorted(map(Path, imported[step]))
 
 
 @pytest.mark.parametrize("name", names())
@@ -53,25 +54,25 @@ def test_the_sources_of_a_rule_are_what_python_really_imports(name, imported):
 
 def test_every_module_of_the_package_serves_a_step_or_the_snakefile_or_is_a_rule():
     modules = [
-        *(f"steps.{step}" for step in STEPS),
+        *STEPS,
         *SNAKEFILE,
-        "handed_in",
-        *(f"optimizers.{name}" for name in names()),
+        "descent.check.handed_in",
+        *(f"descent.optimizers.{name}" for name in names()),
     ]
-    served = {file for module in modules for file in sources(f"descent.{module}")}
+    served = {file for module in modules for file in sources(module)}
     assert set(PACKAGE.rglob("*.py")) == served
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_step_without_an_optimizer_depends_on_no_rule(step):
-    assert not RULES & set(sources(f"descent.steps.{step}"))
+    assert not RULES & set(sources(step))
 
 
 @pytest.mark.parametrize(("optimizer", "rules"), [("sgd", ["sgd"]), ("adam", ["adam"]), ("adamw", ["adam", "adamw"])])
 def test_a_training_depends_on_its_own_rule_and_on_what_that_imports(optimizer, rules):
-    training = sources("descent.steps.train", f"descent.optimizers.{optimizer}")
+    training = sources("descent.train.train", f"descent.optimizers.{optimizer}")
     assert RULES & set(training) == {PACKAGE / f"optimizers/{rule}.py" for rule in rules}
-    assert set(sources("descent.steps.train")) < set(training)
+    assert set(sources("descent.train.train")) < set(training)
 
 
 def test_a_digest_tells_content_from_content_and_from_its_place(tmp_path):

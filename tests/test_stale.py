@@ -149,8 +149,11 @@ ROWS = {
     ),
     "the page's template": (append("workflow/report/report.html.j2", "<!-- -->\n"), {"report"}),
     "what the sheet printed": (append("workflow/resources/published.csv", "# \n"), {"compare_published", "report"}),
-    "the statistics": (append("workflow/descent/statistics.py", "# \n"), TABLES - {"compare_twins"} | {"report"}),
-    "the loop": (append("workflow/descent/training.py", "# \n"), TWINS | AFTER),
+    "the statistics": (
+        append("workflow/descent/compare/statistics.py", "# \n"),
+        TABLES - {"compare_twins"} | {"report"},
+    ),
+    "the loop": (append("workflow/descent/train/loop.py", "# \n"), TWINS | AFTER),
     "the rule, with an older time, as `cp -p`, `mv`, `rsync -a` and `tar x` leave it": (
         with_old_time(WRONG),
         AFTER_RULE,

@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from descent.statistics import compare_with_best, crossed_interval, describe, holm, prediction_interval
+from descent.compare.statistics import compare_with_best, crossed_interval, describe, holm, prediction_interval
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 

@@ -2,10 +2,10 @@
 
 import yaml
 from checkouts import REPOSITORY
-from descent import sweep
+from descent.experiment import grids as sweep
+from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options
+from descent.experiment.variants import CONSTANT, figures, in_words, name_of, own_rule, twin_settings, twins
 from descent.optimizers import FOLDER
-from descent.studies import contradiction, initialize_options, options, studies, train_options
-from descent.variants import CONSTANT, figures, in_words, name_of, own_rule, twin_settings, twins
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from descent.runs import TEXT, Run, read_table
-from descent.steps.summarize import (
+from descent.compare.summarize import (
     DIFFERENCES,
     Final,
     contrasts,
@@ -18,6 +17,7 @@ from descent.steps.summarize import (
     read,
     running_means,
 )
+from descent.run import TEXT, Run, read_table
 
 IMAGES = 10
 

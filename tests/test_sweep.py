@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 from checkouts import REPOSITORY
-from descent.runs import Run
+from descent.run import Run
 from safetensors.torch import load_file, save_file
 
 TRIALS = {f"sgd_lr={lr}_momentum={momentum}" for lr in (0.01, 0.1, 1000) for momentum in (0, 0.9)}

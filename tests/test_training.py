@@ -8,14 +8,14 @@ import sys
 import pytest
 import torch
 from cases import RECIPES
-from descent.evaluation import evaluate
+from descent.data.mnist import Split
 from descent.files import write_tensors
-from descent.implementations import evaluating, make_optimizer
-from descent.mnist import Split
-from descent.network import Parameters, initialize, stack
 from descent.sources import PACKAGE
-from descent.streams import SHUFFLING, generator
-from descent.training import Metrics, divergence, minibatches, train
+from descent.train.loop import Metrics, divergence, minibatches, train
+from descent.train.loss import evaluate
+from descent.train.network import Parameters, initialize, stack
+from descent.train.optimizer import evaluating, make_optimizer
+from descent.train.seeds import SHUFFLING, generator
 from torch import nn
 
 SEEDS, HIDDEN = [3, 5, 8], [6, 5]
@@ -203,7 +203,7 @@ def test_two_processes_train_to_the_same_bytes(device, tmp_path):
     write_tensors(tmp_path / "mnist.safetensors", mnist)
     initial = stack([initialize([100, 100], seed) for seed in (0, 1)]) | {"seeds": torch.tensor([0, 1])}
     write_tensors(tmp_path / "initial.safetensors", initial)
-    command = [sys.executable, "-m", "descent.steps.train", "--mnist", "mnist.safetensors", "--shuffle"]
+    command = [sys.executable, "-m", "descent.train.train", "--mnist", "mnist.safetensors", "--shuffle"]
     command += ["--initial", "initial.safetensors", "--implementation", "custom", "--optimizer", "sgd"]
     command += ["--hyperparameters", '{"lr": 0.1, "momentum": 0.9}', "--epochs", "3", "--batch-size", "128"]
     for folder in "ab":

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from descent.statistics import LEAST_SEEDS
+from descent.compare.statistics import LEAST_SEEDS
 from descent.tables import join, per_cent, spread
 
 Row = Mapping[str, Any]

@@ -6,7 +6,9 @@ from functools import cache
 from modulefinder import ModuleFinder
 from pathlib import Path
 
-PACKAGE = Path(__file__).parent
+from descent import WORKFLOW
+
+PACKAGE = WORKFLOW / "descent"
 
 
 @cache

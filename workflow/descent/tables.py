@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from descent.variants import CONSTANT, Variant, in_words
+from descent.experiment.variants import CONSTANT, Variant, in_words
 
 Row = Mapping[str, Any]
 

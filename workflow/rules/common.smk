@@ -5,12 +5,16 @@ import json
 from functools import cache
 from importlib.metadata import version
 
-from descent import bar, idx_files, studies, sweep, terminal
-from descent.classes import package_version
-from descent.devices import choose, environment
+from descent import bar
+from descent.data import idx_files
+from descent.experiment import studies
+from descent.experiment import grids as sweep
+from descent import terminal
+from descent.optimizers._classes import package_version
+from descent.train.device import choose, environment
 from descent.optimizers import names
 from descent.sources import digest, sources
-from descent.variants import figures, own_rule, twin_settings, twins
+from descent.experiment.variants import figures, own_rule, twin_settings, twins
 
 RESULTS = Path("results").absolute()  # Snakemake leaves --directory before the last words
 BEFORE = terminal.pages(RESULTS)
@@ -34,7 +38,7 @@ resource_scopes:
 
 def step(name, arguments):
     """The command that runs a step and copies what it prints to the terminal, while there is one, and the log."""
-    return f"python -m descent.steps.{name} {arguments} 2>&1 | tee -p {{log}}"
+    return f"python -m descent.{name} {arguments} 2>&1 | tee -p {{log}}"
 
 
 @cache
@@ -43,7 +47,7 @@ def code(name, *files, optimizers=()):
 
     As a parameter, it makes the results of other code stale, whatever the files' times.
     """
-    modules = [f"descent.steps.{name}", *(f"descent.optimizers.{optimizer}" for optimizer in optimizers)]
+    modules = [f"descent.{name}", *(f"descent.optimizers.{optimizer}" for optimizer in optimizers)]
     return digest(sources(*modules) + [WORKFLOW / file for file in files])
 
 

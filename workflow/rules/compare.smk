@@ -11,10 +11,10 @@ rule plot_curves:
     log:
         "logs/{study}/plot_curves.log",
     params:
-        code=code("plot_curves"),
+        code=code("report.plot_curves"),
         options=options(variants=VARIANTS, figures=FIGURES, smoothing=config["curves"]["smoothing"], data=DATA_NAME),
     shell:
-        step("plot_curves", "{params.options} --folder results/{wildcards.study}")
+        step("report.plot_curves", "{params.options} --folder results/{wildcards.study}")
 
 
 rule check_optimizers:
@@ -24,11 +24,11 @@ rule check_optimizers:
         "logs/check_optimizers.log",
     priority: 1  # a wrong rule shows before the trainings
     params:
-        code=code("check_optimizers", optimizers=tuple(names())),
+        code=code("check.check_optimizers", optimizers=tuple(names())),
         torch=version("torch"),
         options=options(settings=twin_settings(config["variants"])),
     shell:
-        step("check_optimizers", "{params.options} --output {output}")
+        step("check.check_optimizers", "{params.options} --output {output}")
 
 
 rule summarize:
@@ -42,10 +42,10 @@ rule summarize:
     log:
         "logs/summarize.log",
     params:
-        code=code("summarize"),
+        code=code("compare.summarize"),
         options=options(results="results", networks=NETWORKS, variants=VARIANTS),
     shell:
-        step("summarize", "{params.options}")
+        step("compare.summarize", "{params.options}")
 
 
 rule compare_twins:
@@ -58,10 +58,10 @@ rule compare_twins:
     log:
         "logs/compare_twins.log",
     params:
-        code=code("compare_twins"),
+        code=code("compare.compare_twins"),
         options=options(results="results", networks=NETWORKS, custom=[c for c, _ in TWINS], torch=[t for _, t in TWINS]),
     shell:
-        step("compare_twins", "--mnist {input.mnist} {params.options}")
+        step("compare.compare_twins", "--mnist {input.mnist} {params.options}")
 
 
 rule compare_published:
@@ -73,11 +73,11 @@ rule compare_published:
     log:
         "logs/compare_published.log",
     params:
-        code=code("compare_published", "resources/published.csv"),
+        code=code("compare.compare_published", "resources/published.csv"),
         mnist="--no-mnist" if "sha256" in config["data"] else "--mnist",  # without other checksums, the data is MNIST
         options=options(results="results", networks=NETWORKS, variants=VARIANTS),
     shell:
-        step("compare_published", "{params.options} {params.mnist}")
+        step("compare.compare_published", "{params.options} {params.mnist}")
 
 
 COMPARED = [

@@ -14,8 +14,8 @@ if not WORKFLOW.is_dir():
 HERE = ("", os.getcwd(), str(WORKFLOW.parent))
 sys.path[:] = [str(WORKFLOW), *(path for path in sys.path if path not in HERE)]  # a file random.py here is none of ours
 
-from descent import studies
-from descent.config import check, check_sweep, classes, experiment_schema, load
+from descent.experiment import studies
+from descent.experiment.config import check, check_sweep, classes, experiment_schema, load
 
 
 @contextmanager

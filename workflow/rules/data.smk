@@ -16,7 +16,7 @@ rule download_mnist:
     log:
         "logs/download_mnist.log",
     params:
-        code=code("download_mnist"),
+        code=code("data.download_mnist"),
         options=options(sha256=CHECKSUMS),
     shell:
-        step("download_mnist", "{params.options} --output {output}")
+        step("data.download_mnist", "{params.options} --output {output}")

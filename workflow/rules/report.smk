@@ -19,7 +19,7 @@ rule report:
     log:
         "logs/report.log",
     params:
-        code=code("report", *(f"report/{template}" for template in TEMPLATES)),
+        code=code("report.report", *(f"report/{template}" for template in TEMPLATES)),
         options=options(config={key: value for key, value in config.items() if key != "sweep"}, results="results"),
     shell:
-        step("report", "{params.options}")
+        step("report.report", "{params.options}")

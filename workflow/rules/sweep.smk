@@ -21,10 +21,10 @@ checkpoint choose:
     log:
         "logs/sweep/choose.log",
     params:
-        code=code("choose", optimizers=tuple(names())),
+        code=code("sweep.choose", optimizers=tuple(names())),
         options=options(grids=GRIDS, trials="results/sweep/trials", output="results/sweep"),
     shell:
-        step("choose", "{params.options}")
+        step("sweep.choose", "{params.options}")
 
 
 rule rank:
@@ -36,10 +36,10 @@ rule rank:
     log:
         "logs/sweep/rank.log",
     params:
-        code=code("rank"),
+        code=code("sweep.rank"),
         options=options(grids=GRIDS, targets=SWEEP["targets"], final="results/sweep/final", results="results/sweep"),
     shell:
-        step("rank", "{params.options}")
+        step("sweep.rank", "{params.options}")
 
 
 rule plot_sweep:
@@ -50,10 +50,10 @@ rule plot_sweep:
     log:
         "logs/sweep/plot_sweep.log",
     params:
-        code=code("plot_sweep"),
+        code=code("sweep.plot_sweep"),
         options=options(grids=GRIDS, results="results/sweep"),
     shell:
-        step("plot_sweep", "{params.options}")
+        step("sweep.plot_sweep", "{params.options}")
 
 
 rule report_sweep:
@@ -69,10 +69,10 @@ rule report_sweep:
     log:
         "logs/sweep/report_sweep.log",
     params:
-        code=code("report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))),
+        code=code("sweep.report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))),
         options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),
     shell:
-        step("report_sweep", "{params.options}")
+        step("sweep.report_sweep", "{params.options}")
 
 
 rule sweep:

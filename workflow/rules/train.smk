@@ -10,11 +10,11 @@ rule initialize:
         mem_mb=2000,
         runtime=10,  # minutes
     params:
-        code=code("initialize"),
+        code=code("train.initialize"),
         torch=version("torch"),
         options=lambda wildcards: studies.initialize_options(STUDIES[wildcards.study]),
     shell:
-        step("initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
+        step("train.initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
 
 
 TRAINING = [
@@ -39,12 +39,12 @@ rule train:
         mem_mb=2000,
         runtime=60,  # minutes
     params:
-        code=lambda wildcards: code("train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])),
+        code=lambda wildcards: code("train.train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])),
         torch=version("torch"),
         package=lambda wildcards: package_version(STUDIES[wildcards.study].variants[wildcards.variant]["optimizer"]),
         options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
     shell:
         step(
-            "train",
+            "train.train",
             "--mnist {input.mnist} --initial {input.initial} {params.options} --threads {threads} --output results/{wildcards.study}/{wildcards.variant}",
         )

@@ -1,0 +1,1 @@
+"""Is an update rule right, and if not, what is wrong with it?"""

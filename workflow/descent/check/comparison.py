@@ -1,0 +1,287 @@
+"""Judge each update rule: beside its class of ``torch.optim``, over the same gradients in float64, and by itself.
+
+A rule that differs from its class is compared with the known mistakes (``mistakes``). A rule without a class is checked
+for what every rule must have.
+"""
+
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from functools import partial
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from descent.check.mistakes import Case, find_mistake
+from descent.experiment.variants import in_words
+from descent.optimizers import Rule, find, names, place, where
+from descent.optimizers._classes import torch_class
+from descent.train.optimizer import FromScratch, make_optimizer
+
+SHAPES = [(2, 6), (2, 4, 5), (2, 6)]  # parameters of two networks in a stack; two have the same shape
+FEW, STEPS, MANY = 10, 50, 500  # steps that show a property, most mistakes, and what starts late
+TOLERANCE = 1e-12  # of a difference, relative to the largest entry
+SINGLE = 1e-6  # likewise, if a number is kept in single precision
+COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]
+EQUAL, NEARLY, DIFFERENT = "equal", "equal to single precision", "different"
+
+# Two values of each hyperparameter, at which it matters; for others see `two_values`.
+VALUES = {
+    "lr": (0.1, 0.03),
+    "momentum": (0.9, 0.7),
+    "nesterov": (True, True),
+    "weight_decay": (0.1, 0.02),
+    "alpha": (0.9, 0.6),
+    "betas": ([0.8, 0.95], [0.6, 0.9]),
+    "eps": (1e-2, 1e-4),
+}
+
+Setting = dict[str, Any]
+Row = dict[str, Any]
+Maker = Callable[[list[Tensor]], Any]  # an optimizer of some parameters
+
+
+def check_optimizers(own: dict[str, list[Setting]]) -> list[Row]:
+    """Check every rule of the package in its ``settings``, and in the ``own`` ones of each optimizer."""
+    return [row for name in names() for row in check(name, find(name), own.get(name, []))]
+
+
+def check(name: str, rule: Rule, own: Iterable[Setting] = ()) -> list[Row]:
+    """Judge a rule in many settings: a row with COLUMNS for each; cells that do not apply are empty.
+
+    Settings that the class of ``torch.optim`` refuses are left out. If it refuses all, it is as if there were none.
+    """
+    many = settings(rule.defaults)
+    asked = {in_words(its): its for its in [*many, *own]}
+    long = {in_words(its) for its in [many[0], many[-1], *own]}
+    if hidden := hidden_state(rule, many[-1]):
+        its_class, found = torch_class(name), {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
+    elif (its_class := torch_class(name)) and (theirs := walk_class(name, asked, long)):
+        found = compare(rule, name, asked, theirs)
+    else:
+        its_class, found = None, examine(rule, asked)
+    empty = dict.fromkeys(COLUMNS, "") | {"optimizer": name, "torch": its_class.__name__ if its_class else ""}
+    return [empty | {"setting": words} | row for words, row in found.items()]
+
+
+def settings(defaults: dict[str, Any]) -> list[Setting]:
+    """Settings to check a rule in: all combinations of its hyperparameters, and all at their second values."""
+    values = {name: two for name, default in defaults.items() if (two := two_values(name, default))}
+    optional = [name for name in values if name != "lr" and defaults[name] is not None]
+    chosen = [set(names) for n in range(len(optional) + 1) for names in combinations(optional, n)]
+    first = [{name: values[name][0] for name in values if name in names or name not in optional} for names in chosen]
+    return [*first, {name: pair[1] for name, pair in values.items()}]
+
+
+def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
+    """Two values to check a hyperparameter at; None if it keeps its default."""
+    if name in VALUES:
+        return VALUES[name]
+    if isinstance(default, bool):
+        return not default, not default
+    if isinstance(default, float) and default:
+        return default / 2, default / 4
+    return (0.5, 0.25) if default in (None, 0) else None
+
+
+class Problem(NamedTuple):
+    """Parameters to optimize, and gradients that do not depend on them; flat, with n entries in all together."""
+
+    shapes: list[tuple[int, ...]]
+    start: Tensor  # [n]
+    gradients: Tensor  # [steps, n]
+
+    @property
+    def halfway(self) -> int:
+        """The step before which lr is halved: a rule with lr inside the velocity differs only then."""
+        return len(self.gradients) // 2 + 1
+
+
+def draw(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
+    """Draw gradients of some sizes; a fifth of them is 0."""
+    n, random = sum(map(math.prod, shapes)), torch.Generator().manual_seed(0)
+    start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [steps, n]))
+    scale = torch.tensor(sizes, dtype=torch.float64).repeat(n)[:n]
+    return Problem(shapes, start, gradients * scale * (torch.rand([steps, n], generator=random) < 0.8))
+
+
+PROBLEM = draw(SHAPES, STEPS, [1, 1e-2, 1e-8])  # every ε matters
+LONG = draw(SHAPES[:1], MANY, [1])  # with small gradients, Adam would amplify rounding over so many steps
+PROBLEMS = [PROBLEM, LONG]
+SHORT = PROBLEM._replace(gradients=PROBLEM.gradients[:FEW])
+OTHER = SHORT._replace(start=-SHORT.start, gradients=SHORT.gradients.flip(0))
+
+
+def lay_out(problem: Problem) -> tuple[Tensor, list[Tensor]]:
+    """A flat tensor [n], and the parameters, which are views of it: a rule that puts w elsewhere does not change it."""
+    flat = problem.start.clone()
+    parts = flat.split([math.prod(shape) for shape in problem.shapes])
+    return flat, [part.view(shape).requires_grad_() for part, shape in zip(parts, problem.shapes)]
+
+
+def walk(make: Maker, problem: Problem, flat: Tensor, parameters: list[Tensor]) -> Iterator[Tensor]:
+    """Yield all parameters [n] before the first step and after each; the steps are those of a training."""
+    optimizer = make(parameters)
+    flat.copy_(problem.start)
+    yield problem.start
+    gradients = problem.gradients.split([w.numel() for w in parameters], 1)
+    for t in range(len(problem.gradients)):
+        if t + 1 == problem.halfway:
+            for group in optimizer.param_groups:
+                group["lr"] /= 2
+        optimizer.zero_grad()
+        for w, g in zip(parameters, gradients):
+            w.grad = g[t].reshape(w.shape).clone()
+        optimizer.step()
+        yield flat.clone()
+
+
+def trajectory(make: Maker, problem: Problem) -> Tensor:
+    """The parameters before the first step and after each: [steps + 1, n]."""
+    return torch.stack(list(walk(make, problem, *lay_out(problem))))
+
+
+def first_difference(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE) -> int | None:
+    """The first step, from 1, after which two trajectories differ; None if they are equal."""
+    scale = theirs.nan_to_num(0, 0, 0).abs().amax(1, keepdim=True)
+    near = ((ours - theirs).abs() <= tolerance * scale) | (ours == theirs) | (ours.isnan() & theirs.isnan())
+    equal = near.all(1)
+    return None if equal.all() else int(equal.int().argmin())
+
+
+def walk_class(name: str, asked: dict[str, Setting], long: set[str]) -> dict[str, list[Tensor]]:
+    """The trajectories of a class over PROBLEM and, in ``long`` settings, over LONG; without what it refuses."""
+    walked = {}
+    for words, setting in asked.items():
+        make = partial(make_optimizer, "torch", name, **setting)
+        with suppress(TypeError, ValueError, RuntimeError):
+            walked[words] = [trajectory(make, problem) for problem in PROBLEMS[: 1 + (words in long)]]
+    return walked
+
+
+def compare(rule: Rule, name: str, asked: dict[str, Setting], theirs: dict[str, list[Tensor]]) -> dict[str, Row]:
+    """Compare a rule with its class in the settings of ``theirs``: verdict, first step and mistake."""
+    found, ours = {}, {}
+    for words in theirs:
+        make = partial(FromScratch, rule, **asked[words])
+        try:
+            ours[words] = [trajectory(make, problem) for problem, _ in zip(PROBLEMS, theirs[words])]
+            found[words] = judge(ours[words], theirs[words])
+        except Exception as error:  # whatever a rule may raise
+            found[words] = {"verdict": DIFFERENT, "mistake": raised(error, rule)}
+    unknown = [row for row in found.values() if row["verdict"] == DIFFERENT and "mistake" not in row]
+    if unknown and len(ours) == len(theirs):
+        cases = [Case(asked[words], its[0], theirs[words][0]) for words, its in ours.items()]
+        mistake = find_mistake(name, rule.defaults, cases, PROBLEM.gradients, first_difference)
+        for row in unknown:
+            row["mistake"] = mistake
+    return found
+
+
+def judge(ours: list[Tensor], theirs: list[Tensor]) -> Row:
+    """The verdict on a rule's trajectories, beside those of its class."""
+    steps = [first_difference(*pair) for pair in zip(ours, theirs)]
+    if not any(steps):
+        return {"verdict": EQUAL}
+    if not any(first_difference(*pair, SINGLE) for pair in zip(ours, theirs)):
+        return {"verdict": NEARLY, "mistake": "does it keep a number in single precision?"}
+    return {"verdict": DIFFERENT, "first_step": next(filter(None, steps))}
+
+
+def examine(rule: Rule, asked: dict[str, Setting]) -> dict[str, Row]:
+    """Check a rule that has no class for what every rule must have."""
+    found: dict[str, Row] = {}
+    for words, setting in asked.items():
+        make = partial(FromScratch, rule, **setting)
+        try:
+            mistake = broken_property(make) or without_effect(rule, setting)
+        except Exception as error:  # whatever a rule may raise
+            mistake = raised(error, rule)
+        found[words] = {"verdict": DIFFERENT, "mistake": mistake} if mistake else {"verdict": EQUAL}
+    return found
+
+
+def hidden_state(rule: Rule, setting: Setting) -> str:
+    """What is wrong if a training, repeated in the same tensors and beside another, is not the same; else empty."""
+    make, (flat, parameters) = partial(FromScratch, rule, **setting), lay_out(SHORT)
+    try:
+        first = torch.stack(list(walk(make, SHORT, flat, parameters)))
+        both = zip(walk(make, SHORT, flat, parameters), walk(make, OTHER, *lay_out(OTHER)))
+        again = torch.stack([walked for walked, _ in both])
+    except Exception:  # it is found again, setting by setting
+        return ""
+    same = first_difference(again, first) is None
+    return "" if same else "it keeps something outside of its state, so a second training differs from the first"
+
+
+def broken_property(make: Maker) -> str:
+    """What is wrong with a rule by itself; empty if nothing is found."""
+    walked = trajectory(make, PROBLEM)
+    if torch.equal(walked[0], walked[-1]):
+        return "it does not change w in place, as w -= … does (w = w − … and w.data = … do not)"
+    if not walked.isfinite().all():
+        return f"w does not stay finite, from step {int(walked.isfinite().all(1).int().argmin())} on"
+    if (walked[1] - walked[0]) @ PROBLEM.gradients[0] > 0:
+        return "the first step goes up the gradient"
+    alone = SHORT._replace(shapes=[(1, *shape[1:]) for shape in SHAPES for _ in range(shape[0])])
+    if first_difference(trajectory(make, alone), trajectory(make, SHORT)):
+        return "it updates a network, or a parameter, beside others otherwise than alone"
+    return ""
+
+
+def without_effect(rule: Rule, setting: Setting) -> str:
+    """A hyperparameter that changes nothing, whatever its value, if all are given; empty if there is none."""
+    values = {name: two_values(name, default) for name, default in rule.defaults.items()}
+    for name in setting if setting.keys() == {name for name, two in values.items() if two} else ():
+        others = [value for value in (*values[name], rule.defaults[name]) if value not in (None, setting[name])]  # type: ignore[misc]
+        walked = [
+            trajectory(partial(FromScratch, rule, **setting | {name: value}), SHORT)
+            for value in (setting[name], *others)
+        ]
+        if all(torch.equal(each, walked[0]) for each in walked):
+            return f"{name} has no effect"
+    return ""
+
+
+def raised(error: Exception, rule: Rule) -> str:
+    """An exception of a rule in one line, with its place."""
+    frame, message = where(error, Path(inspect.getfile(rule.update))), next(iter(str(error).splitlines()), "")
+    advice = "; write `import torch` above the rule" if isinstance(error, NameError) and error.name == "torch" else ""
+    return f"{type(error).__name__}: {message}{advice} ({place(frame.filename, frame.lineno)}: {frame.line})"
+
+
+def parts(rule: Rule, rows: list[Row]) -> dict[str, bool]:
+    """Which part of a rule is right: ``plain``, and each hyperparameter where as few others as can be are given."""
+    right = {row["setting"]: row["verdict"] != DIFFERENT for row in rows}
+    found: dict[str, bool] = {}
+    for setting in sorted(settings(rule.defaults), key=len):
+        if (words := in_words(setting)) in right:
+            for name in setting if found else ["plain", *setting]:
+                found.setdefault(name, right[words])
+    required = [name for name, default in rule.defaults.items() if name == "lr" or default is None]
+    return {name: its for name, its in found.items() if name not in required}
+
+
+def describe(rows: list[Row], right: dict[str, bool]) -> list[str]:
+    """What is known of a rule, from its rows and its parts: one line if it is right."""
+    name, its_class = rows[0]["optimizer"], rows[0]["torch"]
+    wrong = [row for row in rows if row["verdict"] == DIFFERENT]
+    other = f"torch.optim.{its_class}" if its_class else ""
+    if not wrong:
+        nearly = " to single precision" if any(row["verdict"] == NEARLY for row in rows) else ""
+        beside = f"equal to {other}{nearly}" if other else "no class to compare with; its properties are fine"
+        return [f"✓ {name}: {beside}, in {len(rows)} settings"]
+    said = f"differs from {other}" if other else "it has no class to compare with, and is wrong"
+    return [
+        f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings",
+        *dict.fromkeys(f"    {row['mistake'] or unknown(row)}" for row in wrong),
+        "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()),
+    ]
+
+
+def unknown(row: Row) -> str:
+    return f"none of the known mistakes; w differs from step {row['first_step']} on"

@@ -1,0 +1,1 @@
+"""MNIST, and other data in its format."""

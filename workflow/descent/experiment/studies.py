@@ -1,0 +1,116 @@
+"""What config.yaml asks to train, as studies, and the options that the steps get."""
+
+import ast
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from descent.experiment import grids as sweep
+from descent.experiment.variants import CONSTANT, Variant, hyperparameters, in_full, settings
+from descent.optimizers import FOLDER
+
+
+class Study(NamedTuple):
+    """Trainings that start alike, seed by seed, and see the same minibatches: results/STUDY/VARIANT/."""
+
+    network: dict[str, Any]  # hidden, the sizes of the hidden layers, and activation
+    seeds: list[int]
+    training: dict[str, Any]  # the options of `train` that all variants share
+    variants: Mapping[str, Variant]
+
+
+def studies(config: Mapping[str, Any]) -> dict[str, Study]:
+    """The studies of an experiment by name: its networks, and the trials and the final runs of its sweep.
+
+    A sweep whose network does not exist has none: the default run does not need it.
+    """
+    networks = {name: in_full(network) for name, network in config["networks"].items()}
+    asked = config.get("sweep")
+    training = config["training"] | {"evaluation_batch_size": config["evaluation"]["batch_size"]}
+    found = {
+        name: Study(network, sorted(config["seeds"]), training, config["variants"])
+        for name, network in networks.items()
+    }
+    if asked and asked["network"] in networks:
+        network, swept = networks[asked["network"]], sweep.settings(asked["optimizers"])
+        training = training | asked.get("training", {}) | {"validation": asked["validation"]}
+        found["sweep/trials"] = Study(network, numbered(sweep.TRIALS, asked["seeds"]), training, swept)
+        tested = training | {"test": True}
+        found["sweep/final"] = Study(network, numbered(sweep.FINAL, asked["final_seeds"]), tested, swept)
+    return found
+
+
+def check_sweep(config: Mapping[str, Any]) -> None:
+    """Raise ValueError, with one readable line, if the sweep does not fit the rest of the experiment."""
+    network, networks = config["sweep"]["network"], config["networks"]
+    if network not in networks:
+        raise ValueError(f"sweep.network: {network!r} is not one of {', '.join(networks)}")
+    for stage in ("trials", "final"):
+        if shared := set(studies(config)[f"sweep/{stage}"].seeds) & set(config["seeds"]):
+            raise ValueError(f"seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
+
+
+def numbered(first: int, count: int) -> list[int]:
+    return list(range(first, first + count))
+
+
+def options(**values: Any) -> str:
+    """Command-line options in the order of their names, quoted for the shell.
+
+    seeds=[0, 1] gives --seeds 0 1, drop_last=False gives --no-drop-last, a mapping gives JSON, None gives nothing.
+    """
+    words = []
+    for name, value in sorted(values.items()):
+        name = name.replace("_", "-")
+        match value:
+            case None:
+                pass
+            case bool():
+                words.append(f"--{name}" if value else f"--no-{name}")
+            case dict():
+                words += [f"--{name}", json.dumps(value, sort_keys=True)]
+            case list():
+                words += [f"--{name}", *map(str, value)]
+            case _:
+                words += [f"--{name}", str(value)]
+    return shlex.join(words)
+
+
+def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
+    """What in the run.json of a variant is not as the study asks for, or as its rule is now; empty if nothing is."""
+    variant = study.variants[name]
+    asked = CONSTANT | settings(variant) | study.training | study.network | {"seeds": len(study.seeds)}
+    asked |= {key: variant[key] for key in ("implementation", "optimizer")}
+    for key, made in (record | record["hyperparameters"]).items():
+        if key in asked and asked[key] != made:
+            return f"{key} is {json.dumps(asked[key])}, but it was trained with {json.dumps(made)}"
+    rule = FOLDER / f"{variant['optimizer']}.py"
+    if "rule" in record and structure(record["rule"]["text"]) != structure(rule.read_text(encoding="utf-8")):
+        return f"it was trained with another {rule.name}"
+    return ""
+
+
+def structure(source: str) -> str:
+    """A program without its comments and its layout."""
+    return ast.dump(ast.parse(source))
+
+
+def initialize_options(study: Study) -> str:
+    """What `initialize` needs of a study."""
+    return options(seeds=study.seeds, evaluation_batch_size=study.training["evaluation_batch_size"], **study.network)
+
+
+def train_options(study: Study, name: str, device: str) -> str:
+    """What `train` needs of a study and of one of its variants."""
+    variant = study.variants[name]
+    return options(
+        implementation=variant["implementation"],
+        optimizer=variant["optimizer"],
+        hyperparameters=hyperparameters(variant),
+        schedule=variant.get("schedule"),
+        warmup=variant.get("warmup"),
+        activation=study.network["activation"],
+        device=device,
+        **study.training,
+    )

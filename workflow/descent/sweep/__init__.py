@@ -1,0 +1,1 @@
+"""Which optimizer is best, each at the setting that its trials chose?"""

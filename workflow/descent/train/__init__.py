@@ -1,0 +1,1 @@
+"""The lab: a network, its loss, the loop that trains it, and what the loop needs."""
