@@ -5,6 +5,7 @@ include: "workflow/rules/config.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/check.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 

@@ -35,9 +35,7 @@ def with_driver(folder, program: str, init: int = 0, count: int = 0, gpus: int =
     [(0, 0, 1, True), (0, 0, 2, True), (0, 0, 0, False), (100, 0, 1, False), (0, 3, 1, False)],
 )
 def test_a_gpu_is_there_if_the_driver_starts_and_counts_one(init, count, gpus, seen, tmp_path):
-    run = with_driver(
-        tmp_path, "from descent.train import device; print(device.driver_sees_gpu())", init, count, gpus
-    )
+    run = with_driver(tmp_path, "from descent.train import device; print(device.driver_sees_gpu())", init, count, gpus)
     assert run.stdout == f"{seen}\n"
 
 

@@ -34,7 +34,9 @@ def test_twins_have_the_same_hyperparameters_with_the_same_defaults(name):
 
 
 def test_the_rules_and_the_config_need_no_pytorch():
-    program = "import sys; from descent.experiment.config import experiment_schema; experiment_schema(); print('torch' in sys.modules)"
+    program = (
+        "import sys; from descent.experiment import config; config.experiment_schema(); print('torch' in sys.modules)"
+    )
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
     assert subprocess.check_output([sys.executable, "-c", program], env=environment, text=True) == "False\n"
 

@@ -2,9 +2,10 @@
 
 import json
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -12,16 +13,15 @@ from safetensors.numpy import load_file
 
 from descent.files import sha256
 
-# Columns of text, names among them: pandas would read some names as numbers, and an empty cell as NaN.
-TEXT = ["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting", "trial"]
-TEXT += ["default_setting", "edge", "other_choices", "verdict", "mistake", "left_out", "instructions"]
 
+def read_table(path: Path, text: list[str]) -> pd.DataFrame:
+    """Read a CSV of the results. Columns of ``text``, names among them, are read as they are written.
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV of the results as a pandas DataFrame; an empty cell of text is an empty string."""
-    numbers = pd.read_csv(path, comment="#", nrows=0).columns.difference(TEXT)
+    (pandas would read some names as numbers, and an empty cell as NaN.)
+    """
+    numbers = pd.read_csv(path, comment="#", nrows=0).columns.difference(text)
     missing = {name: ["", "nan"] for name in numbers}
-    return pd.read_csv(path, comment="#", dtype=dict.fromkeys(TEXT, str), keep_default_na=False, na_values=missing)
+    return pd.read_csv(path, comment="#", dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing)
 
 
 class Run:
@@ -41,22 +41,17 @@ class Run:
             record = json.loads((self.folder / "run.json").read_bytes())
             return record | {"sha256": dict(record["sha256"])}
         except (OSError, ValueError, KeyError, TypeError):
-            return self.refuse("run.json")
+            self.refuse("run.json")
 
     @cached_property
     def training(self) -> pd.DataFrame:
         """One row per seed and minibatch: seed, iteration, epoch, loss, accuracy."""
-        return read_table(self.checked("training.csv"))
+        return pd.read_csv(self.checked("training.csv"))
 
     @cached_property
     def evaluation(self) -> pd.DataFrame:
         """One row per seed and epoch, on the test set or, in a sweep, held-out images: seed, epoch, loss, accuracy."""
-        return read_table(self.checked("evaluation.csv"))
-
-    @cached_property
-    def parameters(self) -> dict[str, np.ndarray]:
-        """The trained parameters, each stacked over the seeds."""
-        return load_file(self.checked("parameters.safetensors"))
+        return pd.read_csv(self.checked("evaluation.csv"))
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
@@ -73,6 +68,11 @@ class Run:
         """The seeds that diverged, each with the first iteration whose loss is not finite."""
         return {int(seed): iteration for seed, iteration in self.record["diverged"].items()}
 
+    @property
+    def bits(self) -> tuple[str, str]:
+        """The same for trainings that are the same to the bit, in every minibatch and in the final parameters."""
+        return self.record["sha256"]["training.csv"], self.record["sha256"]["parameters.safetensors"]
+
     def describe_targets(self, targets: list[float]) -> list[dict[str, float]]:
         """After how many epochs the median seed reaches each target accuracy, NaN if never, and how many seeds do."""
         rows, seeds = [], self.evaluation["seed"]
@@ -87,5 +87,13 @@ class Run:
         path = self.folder / name
         return path if sha256(path) == self.record["sha256"].get(name) else self.refuse(name)
 
-    def refuse(self, name: str) -> Any:
+    def refuse(self, name: str) -> NoReturn:
         raise SystemExit(f"{self.folder / name} is not what `train` wrote: delete it and run again")
+
+
+def same_bits(runs: Mapping[str, Run]) -> dict[str, list[str]]:
+    """The names of the trainings that are the same to the bit, by the first of them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for name, run in runs.items():
+        found.setdefault(run.bits, []).append(name)
+    return {names[0]: names for names in found.values()}

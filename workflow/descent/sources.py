@@ -1,24 +1,43 @@
 """The files that a step imports, and their checksum: a result that other code made is stale."""
 
+import ast
 import hashlib
 from collections.abc import Iterable
 from functools import cache
-from modulefinder import ModuleFinder
 from pathlib import Path
 
 from descent import WORKFLOW
 
-PACKAGE = WORKFLOW / "descent"
+
+def sources(*modules: str) -> list[Path]:
+    """The files in workflow/ that ``modules`` import, directly or not, and their own; sorted."""
+    found: set[Path] = set()
+    new = {file for module in modules for file in files_of(module)}
+    while new:
+        found |= new
+        new = {file for its in new for file in imported(its)} - found
+    return sorted(found)
 
 
 @cache
-def sources(*modules: str) -> list[Path]:
-    """The files of the package that ``modules`` import, directly or not, and their own; sorted."""
-    finder = ModuleFinder(path=[str(PACKAGE.parent)])
-    for module in modules:
-        finder.import_hook(module)
-    files = (getattr(found, "__file__", None) for found in finder.modules.values())
-    return sorted(Path(file) for file in files if file)
+def imported(file: Path) -> frozenset[Path]:
+    """The files in workflow/ that a file imports itself, at its top or in a function."""
+    names, package = [], file.relative_to(WORKFLOW).parent.parts
+    for node in ast.walk(ast.parse(file.read_bytes(), file)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) + 1 - node.level] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            names += [f"{module}.{alias.name}" for alias in node.names]
+    return frozenset(found for name in names for found in files_of(name))
+
+
+def files_of(name: str) -> list[Path]:
+    """The files in workflow/ of a module, or of something in it, and of the packages around it."""
+    parts = name.split(".")
+    places = [WORKFLOW.joinpath(*parts[: n + 1]) for n in range(len(parts))]
+    return [file for place in places for file in (place / "__init__.py", place.with_suffix(".py")) if file.exists()]
 
 
 def digest(files: Iterable[Path]) -> str:

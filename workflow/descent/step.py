@@ -1,17 +1,53 @@
-"""The steps of the workflow: a rule runs ``python -m descent.STAGE.RULE``."""
+"""The command line of a step: a rule runs ``python -m descent.STAGE.RULE``, with options for main's parameters."""
 
 import argparse
+import inspect
+import json
 import signal
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import NoneType
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+Mnist = Annotated[Path, "the file that download_mnist wrote"]
+Results = Annotated[Path, "the folder of all results"]
+Threads = Annotated[int, "threads of PyTorch on the CPU"]
 
 
-def command_line(description: str, epilog: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of a step's options.
+def run(main: Callable[..., None]) -> None:
+    """Call ``main`` with the options of the command line, as its signature declares them.
 
-    On SIGTERM and Ctrl-C, Python unwinds the step: it leaves no partial file and prints no traceback.
+    A list takes any number of words, a mapping is JSON, a bool has ``--no-NAME`` too. A parameter with a default is
+    optional, and the text of an ``Annotated`` type is its help. On SIGTERM and Ctrl-C, Python unwinds the step: it
+    leaves no partial file and prints no traceback.
     """
     for ending in (signal.SIGTERM, signal.SIGINT):
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
-    return argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        description=sys.modules[main.__module__].__doc__,
+        epilog=inspect.getdoc(main),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    for name, parameter in inspect.signature(main).parameters.items():
+        kind, default = parameter.annotation, parameter.default
+        text = None
+        if get_origin(kind) is Annotated:
+            kind, text = get_args(kind)
+        its = {"required": True} if default is parameter.empty else {"default": default}
+        parser.add_argument(f"--{name.replace('_', '-')}", help=text, **its | form(kind))
+    main(**vars(parser.parse_args()))
+
+
+def form(kind: Any) -> dict[str, Any]:
+    """How an option of some type is parsed: keyword arguments of ``add_argument``."""
+    if NoneType in get_args(kind):  # an optional one
+        kind, _ = get_args(kind)
+    origin, arguments = get_origin(kind) or kind, get_args(kind)
+    if origin is Literal:
+        return {"choices": arguments}
+    if origin is list:
+        return {"nargs": "*", "type": arguments[0]}
+    if origin is dict:
+        return {"type": json.loads, "metavar": "JSON"}
+    return {"action": argparse.BooleanOptionalAction} if kind is bool else {"type": origin}

@@ -5,23 +5,24 @@ import json
 from functools import cache
 from importlib.metadata import version
 
-from descent import bar
+from descent import bar, terminal
 from descent.data import idx_files
-from descent.experiment import studies
-from descent.experiment import grids as sweep
-from descent import terminal
-from descent.optimizers._classes import package_version
-from descent.train.device import choose, environment
+from descent.experiment import grids, studies
+from descent.experiment.variants import own_rule, twin_hyperparameters, twins_of
 from descent.optimizers import names
+from descent.optimizers._classes import package_version
+from descent.report.figures import figures
 from descent.sources import digest, sources
-from descent.experiment.variants import figures, own_rule, twin_settings, twins
+from descent.train.device import choose, environment
 
 RESULTS = Path("results").absolute()  # Snakemake leaves --directory before the last words
 BEFORE = terminal.pages(RESULTS)
 terminal.calm(logger)
 STUDIES = studies.studies(config)
 NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
-TWINS, FIGURES = twins(config["variants"]), figures(config["variants"])
+TWINS = twins_of(config["variants"])
+CUSTOM, TORCH = [custom for custom, _ in TWINS], [torch for _, torch in TWINS]
+FIGURES = [figure.name for figure in figures(VARIANTS, TWINS)]
 DEVICE = choose(config["device"])
 
 os.environ |= environment()
@@ -59,4 +60,4 @@ def options(**values):
 def final_runs(wildcards):
     """The files of the sweep's final runs, with the chosen and the default settings."""
     choices = json.loads(Path(checkpoints.choose.get().output.choices).read_text())
-    return expand(rules.train.output, study="sweep/final", variant=sweep.final(config["sweep"]["optimizers"], choices))
+    return expand(rules.train.output, study="sweep/final", variant=grids.final(config["sweep"]["optimizers"], choices))

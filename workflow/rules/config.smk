@@ -14,8 +14,7 @@ if not WORKFLOW.is_dir():
 HERE = ("", os.getcwd(), str(WORKFLOW.parent))
 sys.path[:] = [str(WORKFLOW), *(path for path in sys.path if path not in HERE)]  # a file random.py here is none of ours
 
-from descent.experiment import studies
-from descent.experiment.config import check, check_sweep, classes, experiment_schema, load
+from descent.experiment.config import classes, experiment_schema, load, validate, validate_sweep
 
 
 @contextmanager
@@ -31,13 +30,12 @@ def check_all(config):
     with one_line_for_a_mistake():  # in an optimizer's file, or of a class
         schema = experiment_schema(classes({"variants": config.get("variants")}))
     with one_line_for_a_mistake("config.yaml"):
-        check(config, schema)
+        validate(config, schema)
 
 
 def mistake_of_the_sweep(config):
     try:
-        check_sweep(config["sweep"], experiment_schema(classes(config)))
-        studies.check_sweep(config)
+        validate_sweep(config, experiment_schema(classes(config)))
     except ValueError as error:
         return f"config.yaml: {error}"
 

@@ -7,7 +7,7 @@ DATA = f"resources/{idx_files.data_set(CHECKSUMS)}.safetensors"
 os.environ |= {"DESCENT_SOURCE": SOURCE and os.path.abspath(SOURCE)}
 if SOURCE and not os.path.exists(DATA):
     with one_line_for_a_mistake("config.yaml: data.source"):
-        idx_files.find(Path(SOURCE))
+        idx_files.locate(Path(SOURCE))
 
 
 rule download_mnist:

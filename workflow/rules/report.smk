@@ -1,5 +1,33 @@
+rule plot_curves:
+    input:
+        expand(rules.train.output, variant=VARIANTS, allow_missing=True),
+    output:
+        svg=expand("results/{{study}}/.intermediate/{figure}.svg", figure=FIGURES),
+        png=report(expand("results/{{study}}/{figure}.png", figure=FIGURES), category="{study}"),
+        json="results/{study}/.intermediate/curves.json",
+    log:
+        "logs/{study}/plot_curves.log",
+    params:
+        code=code("report.plot_curves"),
+        options=options(
+            variants=VARIANTS, custom=CUSTOM, torch=TORCH, smoothing=config["curves"]["smoothing"], data=DATA_NAME
+        ),
+    shell:
+        step("report.plot_curves", "{params.options} --folder results/{wildcards.study}")
+
+
+COMPARED = [
+    expand(rules.plot_curves.output, study=NETWORKS),
+    rules.check_optimizers.output,
+    rules.summarize.output,
+    rules.compare_twins.output,
+    rules.compare_published.output,
+]
+
+
 TEMPLATES = [
     "report.html.j2",
+    "departures.md",
     "page.html.j2",
     "page.css",
     "curves.js",

@@ -14,7 +14,7 @@ localrules:
 # A checkpoint, so that the final runs of an unchanged choice stay.
 checkpoint choose:
     input:
-        expand(rules.train.output, study="sweep/trials", variant=sweep.trials(GRIDS)),
+        expand(rules.train.output, study="sweep/trials", variant=grids.trials(GRIDS)),
     output:
         trials="results/sweep/trials.csv",
         choices="results/sweep/choices.json",
@@ -22,7 +22,7 @@ checkpoint choose:
         "logs/sweep/choose.log",
     params:
         code=code("sweep.choose", optimizers=tuple(names())),
-        options=options(grids=GRIDS, trials="results/sweep/trials", output="results/sweep"),
+        options=options(grids=GRIDS, runs="results/sweep/trials", output="results/sweep"),
     shell:
         step("sweep.choose", "{params.options}")
 
@@ -37,7 +37,7 @@ rule rank:
         "logs/sweep/rank.log",
     params:
         code=code("sweep.rank"),
-        options=options(grids=GRIDS, targets=SWEEP["targets"], final="results/sweep/final", results="results/sweep"),
+        options=options(grids=GRIDS, targets=SWEEP["targets"], runs="results/sweep/final", output="results/sweep"),
     shell:
         step("sweep.rank", "{params.options}")
 
@@ -51,7 +51,7 @@ rule plot_sweep:
         "logs/sweep/plot_sweep.log",
     params:
         code=code("sweep.plot_sweep"),
-        options=options(grids=GRIDS, results="results/sweep"),
+        options=options(grids=GRIDS, output="results/sweep"),
     shell:
         step("sweep.plot_sweep", "{params.options}")
 
@@ -69,7 +69,9 @@ rule report_sweep:
     log:
         "logs/sweep/report_sweep.log",
     params:
-        code=code("sweep.report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))),
+        code=code(
+            "sweep.report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))
+        ),
         options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),
     shell:
         step("sweep.report_sweep", "{params.options}")

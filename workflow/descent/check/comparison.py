@@ -5,10 +5,11 @@ for what every rule must have.
 """
 
 import inspect
+import json
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,17 +18,17 @@ import torch
 from torch import Tensor
 
 from descent.check.mistakes import Case, find_mistake
+from descent.check.verdicts import COLUMNS, DIFFERENT, EQUAL, NEARLY
 from descent.experiment.variants import in_words
-from descent.optimizers import Rule, find, names, place, where
+from descent.optimizers import Rule, place, where
 from descent.optimizers._classes import torch_class
 from descent.train.optimizer import FromScratch, make_optimizer
+from descent.words import Row
 
 SHAPES = [(2, 6), (2, 4, 5), (2, 6)]  # parameters of two networks in a stack; two have the same shape
 FEW, STEPS, MANY = 10, 50, 500  # steps that show a property, most mistakes, and what starts late
 TOLERANCE = 1e-12  # of a difference, relative to the largest entry
 SINGLE = 1e-6  # likewise, if a number is kept in single precision
-COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]
-EQUAL, NEARLY, DIFFERENT = "equal", "equal to single precision", "different"
 
 # Two values of each hyperparameter, at which it matters; for others see `two_values`.
 VALUES = {
@@ -40,36 +41,34 @@ VALUES = {
     "eps": (1e-2, 1e-4),
 }
 
-Setting = dict[str, Any]
-Row = dict[str, Any]
+Hyperparameters = dict[str, Any]
 Maker = Callable[[list[Tensor]], Any]  # an optimizer of some parameters
 
 
-def check_optimizers(own: dict[str, list[Setting]]) -> list[Row]:
-    """Check every rule of the package in its ``settings``, and in the ``own`` ones of each optimizer."""
-    return [row for name in names() for row in check(name, find(name), own.get(name, []))]
+def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> list[Row]:
+    """Judge a rule with many hyperparameters, and with its ``own``: a row with COLUMNS for each.
 
-
-def check(name: str, rule: Rule, own: Iterable[Setting] = ()) -> list[Row]:
-    """Judge a rule in many settings: a row with COLUMNS for each; cells that do not apply are empty.
-
-    Settings that the class of ``torch.optim`` refuses are left out. If it refuses all, it is as if there were none.
+    Cells that do not apply are empty. Hyperparameters that the class of ``torch.optim`` refuses are left out. If it
+    refuses all, it is as if there were none.
     """
-    many = settings(rule.defaults)
+    many = combined(rule.defaults)
     asked = {in_words(its): its for its in [*many, *own]}
     long = {in_words(its) for its in [many[0], many[-1], *own]}
     if hidden := hidden_state(rule, many[-1]):
         its_class, found = torch_class(name), {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
-    elif (its_class := torch_class(name)) and (theirs := walk_class(name, asked, long)):
-        found = compare(rule, name, asked, theirs)
     else:
-        its_class, found = None, examine(rule, asked)
+        its_class = torch_class(name)
+        walked = {words: walk_class(name, json.dumps(its), words in long) for words, its in asked.items() if its_class}
+        if theirs := {words: its for words, its in walked.items() if its}:
+            found = beside_class(rule, name, asked, theirs)
+        else:
+            its_class, found = None, examine(rule, asked)
     empty = dict.fromkeys(COLUMNS, "") | {"optimizer": name, "torch": its_class.__name__ if its_class else ""}
     return [empty | {"setting": words} | row for words, row in found.items()]
 
 
-def settings(defaults: dict[str, Any]) -> list[Setting]:
-    """Settings to check a rule in: all combinations of its hyperparameters, and all at their second values."""
+def combined(defaults: Hyperparameters) -> list[Hyperparameters]:
+    """What to check a rule with: all combinations of its hyperparameters, and all at their second values."""
     values = {name: two for name, default in defaults.items() if (two := two_values(name, default))}
     optional = [name for name in values if name != "lr" and defaults[name] is not None]
     chosen = [set(names) for n in range(len(optional) + 1) for names in combinations(optional, n)]
@@ -101,7 +100,7 @@ class Problem(NamedTuple):
         return len(self.gradients) // 2 + 1
 
 
-def draw(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
+def random_problem(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
     """Draw gradients of some sizes; a fifth of them is 0."""
     n, random = sum(map(math.prod, shapes)), torch.Generator().manual_seed(0)
     start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [steps, n]))
@@ -109,8 +108,8 @@ def draw(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Probl
     return Problem(shapes, start, gradients * scale * (torch.rand([steps, n], generator=random) < 0.8))
 
 
-PROBLEM = draw(SHAPES, STEPS, [1, 1e-2, 1e-8])  # every ε matters
-LONG = draw(SHAPES[:1], MANY, [1])  # with small gradients, Adam would amplify rounding over so many steps
+PROBLEM = random_problem(SHAPES, STEPS, [1, 1e-2, 1e-8])  # every ε matters
+LONG = random_problem(SHAPES[:1], MANY, [1])  # with small gradients, Adam would amplify rounding over so many steps
 PROBLEMS = [PROBLEM, LONG]
 SHORT = PROBLEM._replace(gradients=PROBLEM.gradients[:FEW])
 OTHER = SHORT._replace(start=-SHORT.start, gradients=SHORT.gradients.flip(0))
@@ -153,24 +152,29 @@ def first_difference(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE)
     return None if equal.all() else int(equal.int().argmin())
 
 
-def walk_class(name: str, asked: dict[str, Setting], long: set[str]) -> dict[str, list[Tensor]]:
-    """The trajectories of a class over PROBLEM and, in ``long`` settings, over LONG; without what it refuses."""
-    walked = {}
-    for words, setting in asked.items():
-        make = partial(make_optimizer, "torch", name, **setting)
-        with suppress(TypeError, ValueError, RuntimeError):
-            walked[words] = [trajectory(make, problem) for problem in PROBLEMS[: 1 + (words in long)]]
-    return walked
+@cache
+def walk_class(name: str, hyperparameters: str, long: bool) -> list[Tensor]:
+    """The trajectories of a class over PROBLEM and, if ``long``, over LONG; empty if it refuses the hyperparameters.
+
+    These are JSON. The class does not change, so it is walked once, whoever is compared with it.
+    """
+    make = partial(make_optimizer, "torch", name, **json.loads(hyperparameters))
+    with suppress(TypeError, ValueError, RuntimeError):
+        return [trajectory(make, problem) for problem in PROBLEMS[: 1 + long]]
+    return []
 
 
-def compare(rule: Rule, name: str, asked: dict[str, Setting], theirs: dict[str, list[Tensor]]) -> dict[str, Row]:
-    """Compare a rule with its class in the settings of ``theirs``: verdict, first step and mistake."""
-    found, ours = {}, {}
+def beside_class(
+    rule: Rule, name: str, asked: dict[str, Hyperparameters], theirs: dict[str, list[Tensor]]
+) -> dict[str, Row]:
+    """Compare a rule with its class wherever ``theirs`` has its trajectories: verdict, first step and mistake."""
+    found: dict[str, dict[str, Any]] = {}
+    ours = {}
     for words in theirs:
         make = partial(FromScratch, rule, **asked[words])
         try:
             ours[words] = [trajectory(make, problem) for problem, _ in zip(PROBLEMS, theirs[words])]
-            found[words] = judge(ours[words], theirs[words])
+            found[words] = verdict_on(ours[words], theirs[words])
         except Exception as error:  # whatever a rule may raise
             found[words] = {"verdict": DIFFERENT, "mistake": raised(error, rule)}
     unknown = [row for row in found.values() if row["verdict"] == DIFFERENT and "mistake" not in row]
@@ -182,7 +186,7 @@ def compare(rule: Rule, name: str, asked: dict[str, Setting], theirs: dict[str, 
     return found
 
 
-def judge(ours: list[Tensor], theirs: list[Tensor]) -> Row:
+def verdict_on(ours: list[Tensor], theirs: list[Tensor]) -> dict[str, Any]:
     """The verdict on a rule's trajectories, beside those of its class."""
     steps = [first_difference(*pair) for pair in zip(ours, theirs)]
     if not any(steps):
@@ -192,7 +196,7 @@ def judge(ours: list[Tensor], theirs: list[Tensor]) -> Row:
     return {"verdict": DIFFERENT, "first_step": next(filter(None, steps))}
 
 
-def examine(rule: Rule, asked: dict[str, Setting]) -> dict[str, Row]:
+def examine(rule: Rule, asked: dict[str, Hyperparameters]) -> dict[str, Row]:
     """Check a rule that has no class for what every rule must have."""
     found: dict[str, Row] = {}
     for words, setting in asked.items():
@@ -205,7 +209,7 @@ def examine(rule: Rule, asked: dict[str, Setting]) -> dict[str, Row]:
     return found
 
 
-def hidden_state(rule: Rule, setting: Setting) -> str:
+def hidden_state(rule: Rule, setting: Hyperparameters) -> str:
     """What is wrong if a training, repeated in the same tensors and beside another, is not the same; else empty."""
     make, (flat, parameters) = partial(FromScratch, rule, **setting), lay_out(SHORT)
     try:
@@ -233,7 +237,7 @@ def broken_property(make: Maker) -> str:
     return ""
 
 
-def without_effect(rule: Rule, setting: Setting) -> str:
+def without_effect(rule: Rule, setting: Hyperparameters) -> str:
     """A hyperparameter that changes nothing, whatever its value, if all are given; empty if there is none."""
     values = {name: two_values(name, default) for name, default in rule.defaults.items()}
     for name in setting if setting.keys() == {name for name, two in values.items() if two} else ():
@@ -254,34 +258,13 @@ def raised(error: Exception, rule: Rule) -> str:
     return f"{type(error).__name__}: {message}{advice} ({place(frame.filename, frame.lineno)}: {frame.line})"
 
 
-def parts(rule: Rule, rows: list[Row]) -> dict[str, bool]:
+def parts(rule: Rule, rows: Sequence[Row]) -> dict[str, bool]:
     """Which part of a rule is right: ``plain``, and each hyperparameter where as few others as can be are given."""
     right = {row["setting"]: row["verdict"] != DIFFERENT for row in rows}
     found: dict[str, bool] = {}
-    for setting in sorted(settings(rule.defaults), key=len):
+    for setting in sorted(combined(rule.defaults), key=len):
         if (words := in_words(setting)) in right:
             for name in setting if found else ["plain", *setting]:
                 found.setdefault(name, right[words])
     required = [name for name, default in rule.defaults.items() if name == "lr" or default is None]
     return {name: its for name, its in found.items() if name not in required}
-
-
-def describe(rows: list[Row], right: dict[str, bool]) -> list[str]:
-    """What is known of a rule, from its rows and its parts: one line if it is right."""
-    name, its_class = rows[0]["optimizer"], rows[0]["torch"]
-    wrong = [row for row in rows if row["verdict"] == DIFFERENT]
-    other = f"torch.optim.{its_class}" if its_class else ""
-    if not wrong:
-        nearly = " to single precision" if any(row["verdict"] == NEARLY for row in rows) else ""
-        beside = f"equal to {other}{nearly}" if other else "no class to compare with; its properties are fine"
-        return [f"✓ {name}: {beside}, in {len(rows)} settings"]
-    said = f"differs from {other}" if other else "it has no class to compare with, and is wrong"
-    return [
-        f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings",
-        *dict.fromkeys(f"    {row['mistake'] or unknown(row)}" for row in wrong),
-        "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()),
-    ]
-
-
-def unknown(row: Row) -> str:
-    return f"none of the known mistakes; w differs from step {row['first_step']} on"

@@ -4,11 +4,11 @@ A file's functions that are named as an optimizer of torch.optim (sgd, adam, ...
 crashes, exits or prints spoils no other. This is no sandbox: a file may do what you may do.
 """
 
-import argparse
 import contextlib
 import importlib.util
 import inspect
 import os
+import re
 import resource
 import signal
 import sys
@@ -18,19 +18,21 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 
-from descent.check.comparison import check, describe, parts
+from descent import step
+from descent.check.comparison import check, parts
+from descent.check.verdicts import in_lines
 from descent.files import write_csv
-from descent.optimizers import Rule, find, one_line, read
+from descent.optimizers import Rule, find, names, one_line, read_signature
 from descent.optimizers._classes import torch_class
 
 SECONDS, MEMORY = 10, 2 * 2**30  # bytes more than this process has
-COLUMNS = ["file", "optimizer", "part", "right", "mistake"]
+FIELDS = ["file", "optimizer", "part", "right", "mistake"]
 
-Answer = tuple[list[str], list[list[str]]]  # lines to print, and rows with the last four COLUMNS
+Answer = tuple[list[str], list[list[str]]]  # lines to print, and rows with the last four FIELDS
 
 
 def rules_in(file: Path) -> dict[str, Rule]:
@@ -42,7 +44,7 @@ def rules_in(file: Path) -> dict[str, Rule]:
     with one_line(file):
         spec.loader.exec_module(module)
     functions = [its for its in vars(module).values() if inspect.isfunction(its) and its.__module__ == "handed_in"]
-    found = {its.__name__: read(its.__name__, its) for its in functions if torch_class(its.__name__)}
+    found = {its.__name__: read_signature(its.__name__, its) for its in functions if torch_class(its.__name__)}
     if not found:
         raise ValueError("it has no function that is named as an optimizer, such as sgd")
     return found
@@ -55,7 +57,7 @@ def check_file(file: Path) -> Answer:
         for name, rule in rules_in(file).items():
             judged = check(name, rule)
             right = parts(rule, judged)
-            lines = describe(judged, right)
+            lines = in_lines(judged, right)
             said += lines
             mistake = "; ".join(line.strip() for line in lines[1:-1])
             rows += [[name, part, "yes" if its else "no", "" if its else mistake] for part, its in right.items()]
@@ -82,7 +84,10 @@ def answer(file: Path, pipe: Connection) -> None:
 
 def check_files(files: list[Path]) -> Iterator[tuple[Path, Answer]]:
     """Check files on all cores; yield each with its answer when it is there."""
-    check("sgd", find("sgd"))  # imports what PyTorch imports late, once for all files
+    # Once for all files: what PyTorch imports late, and the trajectories of the classes.
+    text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
+    for name in {"sgd", *re.findall(r"^def (\w+)", text, re.MULTILINE)}.intersection(names()):
+        check(name, find(name))
     context, left = get_context("fork"), list(files)
     running: dict[Any, tuple] = {}  # pipe: file, process, when it must be done
     while left or running:
@@ -110,23 +115,23 @@ def failed(why: str) -> Answer:
     return [f"✗ {why}"], [["", "", "no", why]]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("files", type=Path, nargs="+", help="such as handed-in/*.py")
-    parser.add_argument("--csv", type=Path, metavar="PATH", help="write a row for each file and part of a rule")
-    arguments = parser.parse_args()
+def main(
+    files: Annotated[list[Path], "such as handed-in/*.py"],
+    csv: Annotated[Path | None, "the CSV to write, with a row for each file and part of a rule"] = None,
+) -> None:
+    """Prints what `make check` says of each file. Exits with 1 if a part of a rule is wrong."""
     torch.set_num_threads(1)
-    if missing := [file for file in arguments.files if not file.is_file()]:
+    if missing := [file for file in files if not file.is_file()]:
         sys.exit(f"there is no file {missing[0]}")
 
     rows = {}
-    for file, (said, found) in check_files(arguments.files):
+    for file, (said, found) in check_files(files):
         print(f"{file.name}: " + "\n".join(said), flush=True)
         rows[file] = [[file.name, *row] for row in found]
-    if arguments.csv:
-        write_csv(arguments.csv, COLUMNS, (row for file in arguments.files for row in rows[file]))
+    if csv:
+        write_csv(csv, FIELDS, (row for file in files for row in rows[file]))
     sys.exit(any(row[3] == "no" for its in rows.values() for row in its))
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from descent.optimizers._classes import defaults
+from descent.optimizers._classes import class_defaults
 
 # The right formulas as Python, for a gradient ``grad`` in iteration t = 1, 2, ...; v, m and s are 0 at first.
 SYMBOLS = {"lr": "α", "momentum": "μ", "weight_decay": "λ", "alpha": "a", "eps": "ε", "nesterov": "nesterov"}
@@ -127,17 +127,18 @@ def find_mistake(name: str, own: dict[str, Any], cases: list[Case], gradients: T
 
     def explains(wrong: str, **more: Any) -> bool:
         walks = (
-            (follow(wrong, defaults(name) | more | its.setting, its.ours[0], gradients), its.ours) for its in cases
+            (follow(wrong, class_defaults(name) | more | its.setting, its.ours[0], gradients), its.ours)
+            for its in cases
         )
         return not any(differ(*pair) for pair in walks)
 
     for what, wrong in wrong_formulas(formula):
         if explains(wrong):
             return what
-    others = {key: value for key, value in own.items() if value not in (None, defaults(name).get(key, value))}
+    others = {key: value for key, value in own.items() if value not in (None, class_defaults(name).get(key, value))}
     if others and explains(formula, **others):
         return "another default: " + ", ".join(
-            f"{key} is {value}, in PyTorch {defaults(name)[key]}" for key, value in others.items()
+            f"{key} is {value}, in PyTorch {class_defaults(name)[key]}" for key, value in others.items()
         )
     for what, wrong in wrong_constants(formula, name, cases, gradients, differ):
         if explains(wrong):
@@ -148,12 +149,12 @@ def find_mistake(name: str, own: dict[str, Any], cases: list[Case], gradients: T
 def follow(
     formula: str, hyperparameters: dict[str, Any], start: Tensor, gradients: Tensor, steps: int | None = None
 ) -> Tensor:
-    """The trajectory by a formula, [steps + 1, n]; as in ``checks.walk``, lr is halved halfway through the gradients.
+    """The trajectory by a formula, [steps + 1, n]; as in ``comparison.walk``, lr is halved halfway.
 
     ``hyperparameters`` includes all defaults.
     """
     code = compile("\n".join(lines(formula)), "formula", "exec")
-    constants = values(hyperparameters)
+    constants = symbol_values(hyperparameters)
     names: dict[str, Any] = {"w": start, "v": 0.0, "m": 0.0, "s": 0.0}
     walked = [start]
     for t, gradient in enumerate(gradients[:steps], 1):
@@ -165,7 +166,7 @@ def follow(
     return torch.stack(walked)
 
 
-def values(hyperparameters: dict[str, Any]) -> dict[str, Any]:
+def symbol_values(hyperparameters: dict[str, Any]) -> dict[str, Any]:
     """The values of the formulas' symbols."""
     pair = dict(zip(("β1", "β2"), hyperparameters.get("betas", ())))
     return {symbol: hyperparameters[name] for name, symbol in SYMBOLS.items() if name in hyperparameters} | pair
@@ -185,12 +186,12 @@ def wrong_constants(
 ) -> Iterator[tuple[str, str]]:
     """Formulas with another value of a symbol, fitted to a rule's first steps: a multiple, a square, or a number."""
     wrong = [case for case in cases if differ(case.ours[:3], case.theirs[:3])]
-    for case, symbol in ((case, symbol) for symbol in values(defaults(name)) for case in wrong):
-        value = values(defaults(name) | case.setting)[symbol]
+    for case, symbol in ((case, symbol) for symbol in symbol_values(class_defaults(name)) for case in wrong):
+        value = symbol_values(class_defaults(name) | case.setting)[symbol]
         if (
             value
             and value is not True
-            and (fitted := fit(formula, symbol, defaults(name) | case.setting, case.ours[:3], gradients))
+            and (fitted := fit_constant(formula, symbol, class_defaults(name) | case.setting, case.ours[:3], gradients))
         ):
             factor, number = f"{fitted[0] / value:.6g}", f"{fitted[0]:.6g}"
             for what, its in {
@@ -202,13 +203,15 @@ def wrong_constants(
                 yield f"{what} ({NAMES[symbol]})", f"{symbol} = {its} \n {formula}"
 
 
-def fit(formula: str, symbol: str, hyperparameters: dict[str, Any], ours: Tensor, gradients: Tensor) -> list[float]:
+def fit_constant(
+    formula: str, symbol: str, hyperparameters: dict[str, Any], ours: Tensor, gradients: Tensor
+) -> list[float]:
     """The value of a symbol with which a formula has the trajectory ``ours``, by Newton's method; [] if none has."""
 
     def residual(value: float) -> Tensor:
         return follow(f"{symbol} = {value!r} \n {formula}", hyperparameters, ours[0], gradients, len(ours) - 1) - ours
 
-    value = float(values(hyperparameters)[symbol])
+    value = float(symbol_values(hyperparameters)[symbol])
     for _ in range(20):
         r, h = residual(value), 1e-6 * (abs(value) or 1)
         if r.is_complex() or not r.isfinite().all():

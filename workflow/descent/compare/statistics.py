@@ -30,17 +30,6 @@ def describe(name: str, values: ArrayLike, bounds: tuple[float, float] = (-math.
     return {f"{name}_mean": mean, f"{name}_std": std, f"{name}_low": low, f"{name}_high": high}
 
 
-def prediction_interval(values: ArrayLike) -> tuple[float, float]:
-    """The interval that contains one more value with a probability of 95 %: mean ± t std √(1 + 1/n).
-
-    This is exact for independent values from one normal distribution. NaN for one value.
-    """
-    values = np.asarray(values, dtype=float)
-    n, mean = len(values), values.mean()
-    half = t_quantile(n - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / n) if n > 1 else math.nan
-    return mean - half, mean + half
-
-
 def crossed_errors(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Standard errors of the mean of ``values`` [seeds, images], each with its degrees of freedom.
 

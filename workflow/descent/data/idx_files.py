@@ -27,7 +27,7 @@ class FetchError(ValueError):
     """One way to get the files failed; the message says why, and names the file if there is one."""
 
 
-def find(folder: Path) -> dict[str, list[Path]]:
+def locate(folder: Path) -> dict[str, list[Path]]:
     """Where each of the four files may be in a folder: under its name, however it is written, or in a folder below.
 
     Train-Images.idx3-ubyte.gz is train-images-idx3-ubyte. Raises FetchError, with one line, if there is none of a name.
@@ -46,13 +46,13 @@ def meaning(file: Path) -> str:
     return file.name.lower().removesuffix(".gz").replace(".", "-")
 
 
-def read(folder: Path, checksums: dict[str, str]) -> dict[str, bytes]:
+def read_files(folder: Path, checksums: dict[str, str]) -> dict[str, bytes]:
     """The contents of the four files in a folder, uncompressed; of several that may be meant, the one that is right.
 
     Raises FetchError, with one line, if a file is missing, cannot be read or has another checksum.
     """
     contents = {}
-    for name, files in find(folder).items():
+    for name, files in locate(folder).items():
         wrong = []
         for file in files:
             try:

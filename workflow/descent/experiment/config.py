@@ -12,9 +12,10 @@ from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
 
 from descent import WORKFLOW
-from descent.experiment import grids as grid
-from descent.experiment.variants import name_of
-from descent.optimizers import names
+from descent.experiment import grids
+from descent.experiment.studies import studies
+from descent.experiment.variants import ACTIVATIONS, name_of
+from descent.optimizers import lookup, names
 from descent.optimizers._classes import torch_has
 
 
@@ -119,22 +120,21 @@ def experiment_schema(foreign: tuple[str, ...] = ()) -> dict:
     """
     schema = yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
     definitions, optimizers = schema["$defs"], [*names(), *foreign]
+    definitions["activation"] = {"enum": ACTIVATIONS}
     variants, grids = definitions["variant"], definitions["grid"]
     variants["properties"] = grids["properties"] = {"optimizer": {"enum": optimizers}}
     variants["allOf"], grids["allOf"] = [], []
     for optimizer in optimizers:
-        ours, defaults = optimizer in names(), grid.defaults(optimizer)
-        ranges = definitions["hyperparameters" if ours else "class_hyperparameters"]
-        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in defaults}
+        declared = lookup(optimizer)
+        ranges = definitions["hyperparameters" if "custom" in declared.implementations else "class_hyperparameters"]
+        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in declared.defaults}
         allowed |= definitions["schedules"]
-        required = [name for name, value in defaults.items() if name == "lr" or (value is None and ours)]
-        implementations = {"enum": ["custom"] * ours + ["torch"] * (not ours or torch_has(optimizer))}
         swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
         for definition, keys in (
-            (variants, {"implementation": implementations, "optimizer": True} | allowed),
+            (variants, {"implementation": {"enum": declared.implementations}, "optimizer": True} | allowed),
             (grids, {"optimizer": True} | swept),
         ):
-            then = {"additionalProperties": False, "required": required, "properties": keys}
+            then = {"additionalProperties": False, "required": declared.required, "properties": keys}
             definition["allOf"].append({"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then})
     return schema
 
@@ -160,26 +160,32 @@ def axis(values: dict, spaced: dict) -> dict:
     return {"anyOf": [values, several, *([] if values["type"] in ("array", "string") else [spaced])]}
 
 
-def check(config: Mapping, schema: Mapping) -> None:
+def validate(config: Mapping, schema: Mapping) -> None:
     """Raise ValueError with one readable line if ``config``, but for its sweep, does not fit ``experiment_schema``."""
     fit({key: value for key, value in config.items() if key != "sweep"}, schema)
 
 
-def check_sweep(sweep: Mapping, schema: Mapping) -> None:
-    """Likewise for the sweep, of which each trial and default setting must be a valid variant with a distinct name."""
+def validate_sweep(config: Mapping, schema: Mapping) -> None:
+    """Likewise for its sweep, of which each trial and default setting must be a valid variant with a distinct name."""
+    sweep, networks = config["sweep"], config["networks"]
     fit(sweep, {"$ref": "#/$defs/sweep", "$defs": schema["$defs"]}, "sweep")
-    seen: dict[str, grid.Setting] = {}
+    if sweep["network"] not in networks:
+        raise ValueError(f"sweep.network: {sweep['network']!r} is not one of {', '.join(networks)}")
+    seen: dict[str, grids.Setting] = {}
     for name, its in sweep["optimizers"].items():
-        path, default = f"sweep.optimizers.{name}", grid.default(its)
+        path, default = f"sweep.optimizers.{name}", grids.default(its)
         for hyperparameter, value in default.items():
             if value is None:
                 raise ValueError(f"{path}.{hyperparameter}: its rule has no default, so the sweep cannot train it")
-        first = grid.points(its)[0]
-        for point in [first | {axis: value} for axis, values in grid.axes(its).items() for value in values]:
+        first = grids.points(its)[0]
+        for point in [first | {axis: value} for axis, values in grids.axes(its).items() for value in values]:
             fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)
-        for setting in [default, *grid.points(its)]:
+        for setting in [default, *grids.points(its)]:
             if seen.setdefault(name_of(setting), setting) != setting:
                 raise ValueError(f"{path}: two settings of the sweep are equal to six digits")
+    for stage in ("trials", "final"):
+        if shared := set(studies(config)[f"sweep/{stage}"].seeds) & set(config["seeds"]):
+            raise ValueError(f"seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
 
 
 def fit(config: Mapping, schema: Mapping, path: str = "") -> None:

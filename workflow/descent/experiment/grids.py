@@ -5,16 +5,15 @@ from itertools import product
 from typing import Any
 
 from descent.experiment.variants import CONSTANT, name_of
-from descent.optimizers import _classes as classes
-from descent.optimizers import find, names
+from descent.optimizers import lookup
 
 Grid = Mapping[str, Any]  # as in config.yaml: optimizer, and an axis for each hyperparameter
-Setting = dict[str, Any]  # a custom variant
+Setting = dict[str, Any]  # what a trial is: a variant, as in config.yaml
 
 TRIALS, FINAL = 1000, 2000  # first seeds of trials and final runs, which the default run must not use
 
 
-def values(axis: Any) -> list:
+def axis_values(axis: Any) -> list:
     """The values of an axis: those of a list, n values spaced evenly in log10, or a single one.
 
     Spaced values are rounded to six significant digits, so that they read the same in folder names and in tables.
@@ -29,7 +28,7 @@ def axes(grid: Grid) -> dict[str, list]:
     """The grid's hyperparameters with their values; ``betas`` is one pair, or a list of pairs."""
     ordered = sorted(grid.keys() - {"optimizer"}, key=lambda name: (name != "lr", name))  # whatever their order
     return {
-        name: [grid[name]] if name == "betas" and not isinstance(grid[name][0], list) else values(grid[name])
+        name: [grid[name]] if name == "betas" and not isinstance(grid[name][0], list) else axis_values(grid[name])
         for name in ordered
     }
 
@@ -40,7 +39,7 @@ def swept(grid: Grid) -> list[str]:
 
 
 def setting(grid: Grid, hyperparameters: Mapping[str, Any]) -> Setting:
-    implementation = "custom" if grid["optimizer"] in names() else "torch"
+    implementation, *_ = lookup(grid["optimizer"]).implementations
     return {"implementation": implementation, "optimizer": grid["optimizer"]} | dict(hyperparameters)
 
 
@@ -53,13 +52,8 @@ def points(grid: Grid) -> list[Setting]:
 
 def default(grid: Grid) -> Setting:
     """The default setting: swept hyperparameters have the defaults of their rule, others the grid's value."""
-    usual = defaults(grid["optimizer"]) | CONSTANT
+    usual = lookup(grid["optimizer"]).defaults | CONSTANT
     return setting(grid, {name: its[0] if len(its) == 1 else usual[name] for name, its in axes(grid).items()})
-
-
-def defaults(optimizer: str) -> dict[str, Any]:
-    """The hyperparameters of a rule of ours, or of a class, with their defaults; None if there is no default."""
-    return find(optimizer).defaults if optimizer in names() else classes.defaults(optimizer)
 
 
 def trials(grids: Mapping[str, Grid]) -> list[str]:

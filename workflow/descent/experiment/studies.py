@@ -6,8 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from descent.experiment import grids as sweep
-from descent.experiment.variants import CONSTANT, Variant, hyperparameters, in_full, settings
+from descent.experiment import grids
+from descent.experiment.variants import CONSTANT, Variant, given, hyperparameters, in_full
 from descent.optimizers import FOLDER
 
 
@@ -33,22 +33,12 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
         for name, network in networks.items()
     }
     if asked and asked["network"] in networks:
-        network, swept = networks[asked["network"]], sweep.settings(asked["optimizers"])
+        network, swept = networks[asked["network"]], grids.settings(asked["optimizers"])
         training = training | asked.get("training", {}) | {"validation": asked["validation"]}
-        found["sweep/trials"] = Study(network, numbered(sweep.TRIALS, asked["seeds"]), training, swept)
+        found["sweep/trials"] = Study(network, numbered(grids.TRIALS, asked["seeds"]), training, swept)
         tested = training | {"test": True}
-        found["sweep/final"] = Study(network, numbered(sweep.FINAL, asked["final_seeds"]), tested, swept)
+        found["sweep/final"] = Study(network, numbered(grids.FINAL, asked["final_seeds"]), tested, swept)
     return found
-
-
-def check_sweep(config: Mapping[str, Any]) -> None:
-    """Raise ValueError, with one readable line, if the sweep does not fit the rest of the experiment."""
-    network, networks = config["sweep"]["network"], config["networks"]
-    if network not in networks:
-        raise ValueError(f"sweep.network: {network!r} is not one of {', '.join(networks)}")
-    for stage in ("trials", "final"):
-        if shared := set(studies(config)[f"sweep/{stage}"].seeds) & set(config["seeds"]):
-            raise ValueError(f"seeds: {min(shared)} is also a seed of the sweep's {stage} runs; choose another")
 
 
 def numbered(first: int, count: int) -> list[int]:
@@ -80,7 +70,7 @@ def options(**values: Any) -> str:
 def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
     """What in the run.json of a variant is not as the study asks for, or as its rule is now; empty if nothing is."""
     variant = study.variants[name]
-    asked = CONSTANT | settings(variant) | study.training | study.network | {"seeds": len(study.seeds)}
+    asked = CONSTANT | given(variant) | study.training | study.network | {"seeds": len(study.seeds)}
     asked |= {key: variant[key] for key in ("implementation", "optimizer")}
     for key, made in (record | record["hyperparameters"]).items():
         if key in asked and asked[key] != made:

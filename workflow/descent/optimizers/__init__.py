@@ -24,6 +24,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from descent.optimizers._classes import class_defaults, torch_has
+
 FOLDER = Path(__file__).parent
 
 
@@ -34,6 +36,27 @@ class Rule(NamedTuple):
     takes_t: bool
     state: list[str]  # the names of its state tensors
     defaults: dict[str, Any]  # of its hyperparameters: a pair as a list, None if there is no default
+
+
+class Declaration(NamedTuple):
+    """What config.yaml may say of an optimizer."""
+
+    implementations: list[str]  # custom if it is a rule of ours, torch if there is a class
+    defaults: dict[str, Any]  # of its hyperparameters, as in Rule
+    required: list[str]  # the hyperparameters that must be given
+
+
+def lookup(name: str) -> Declaration:
+    """Whether an optimizer is a rule of ours or a class, and what it takes; raise ValueError if it is neither.
+
+    A class is one of ``torch.optim``, by its module's name, or one of another package, by its import path.
+    """
+    if name in names():
+        defaults = find(name).defaults
+        required = [key for key, value in defaults.items() if key == "lr" or value is None]
+        return Declaration(["custom", "torch"] if torch_has(name) else ["custom"], defaults, required)
+    defaults = class_defaults(name)
+    return Declaration(["torch"], defaults, ["lr"] if "lr" in defaults else [])
 
 
 def names() -> list[str]:
@@ -51,7 +74,7 @@ def find(name: str) -> Rule:
         update = getattr(importlib.import_module(f"descent.optimizers.{name}"), name, None)
     if not inspect.isfunction(update):
         raise ValueError(f"{place(file)}: it has no function {name}, as its name promises")
-    return read(name, update)
+    return read_signature(name, update)
 
 
 @contextmanager
@@ -66,7 +89,7 @@ def one_line(file: Path) -> Iterator[None]:
         raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
 
 
-def read(name: str, update: Callable[..., None]) -> Rule:
+def read_signature(name: str, update: Callable[..., None]) -> Rule:
     """Read a rule's signature; raise ValueError as ``find`` does."""
     code = inspect.unwrap(update).__code__
     line = place(code.co_filename, code.co_firstlineno)

@@ -46,7 +46,7 @@ def find_class(name: str) -> type["Optimizer"]:
     return found
 
 
-def defaults(name: str) -> dict[str, Any]:
+def class_defaults(name: str) -> dict[str, Any]:
     """The hyperparameters of a class with their defaults, from its signature: None if there is no default."""
     _, *given = inspect.signature(find_class(name)).parameters.values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)

@@ -1,12 +1,13 @@
-"""Render the HTML pages: tables, embedded images, Jinja2 templates."""
+"""Render the sections of a page as HTML and as Markdown."""
 
 import base64
+import re
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from descent import WORKFLOW
 from descent.files import write_text
@@ -14,21 +15,10 @@ from descent.files import write_text
 TEMPLATES = WORKFLOW / "report"
 
 
-def to_html(table: pd.DataFrame) -> Markup:
-    """A table of text, as those of ``tables``, in HTML."""
-    with pd.option_context("display.max_colwidth", None):
-        return Markup(table.to_html(index=False, border=0, na_rep=""))
-
-
-def to_markdown(sentences: list[str], table: pd.DataFrame) -> str:
-    """An answer and its table in Markdown."""
-    lines = [
-        *(f"- {sentence}" for sentence in sentences),
-        "",
-        table.to_markdown(index=False, disable_numparse=True),
-        "",
-    ]
-    return "\n".join(lines)
+def to_markdown(sentences: Iterable[str], table: pd.DataFrame) -> str:
+    """An answer and its table."""
+    answer = "".join(f"- {sentence}\n" for sentence in sentences)
+    return f"{answer}\n{table.to_markdown(index=False, disable_numparse=True)}\n"
 
 
 def data_uri(svg: Path) -> str:
@@ -36,7 +26,12 @@ def data_uri(svg: Path) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
 
 
-def write_page(target: Path, template: str, **values: Any) -> None:
+def marked(text: str) -> Markup:
+    """Text with `code` in backticks, as HTML."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def write_page(target: Path, template: str, **values: object) -> None:
     """Render a Jinja2 template of workflow/report/ with ``values`` into the HTML file ``target``."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -45,6 +40,6 @@ def write_page(target: Path, template: str, **values: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["to_html"] = to_html
+    environment.filters["marked"] = marked
     environment.globals["include"] = lambda part: Markup((TEMPLATES / part).read_text(encoding="utf-8"))
     write_text(target, environment.get_template(template).render(**values))

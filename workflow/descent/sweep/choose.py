@@ -2,16 +2,19 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
+from descent import step
 from descent.compare.statistics import describe
-from descent.experiment import grids as sweep
-from descent.experiment.variants import name_of, settings
+from descent.experiment.grids import Grid, axes, points, trials
+from descent.experiment.variants import given, name_of
 from descent.files import write_json, write_table
-from descent.run import Run
-from descent.step import command_line
+from descent.run import Run, read_table
+from descent.words import Row, Section, spread
 
 # A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
 GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
@@ -23,8 +26,10 @@ CHOICES = {
     "chosen_by_second_half": "second_half_mean",
 }
 
+Grids = Annotated[dict, "the grid of each optimizer"]
 
-def describe_trial(run: Run) -> dict:
+
+def describe_trial(run: Run) -> Row:
     """What a trial reaches after its last epoch, over its seeds.
 
     A seed is lost if it diverged, or if its network ends up guessing: a loss of at least GUESSING_LOSS and an accuracy
@@ -44,19 +49,19 @@ def describe_trial(run: Run) -> dict:
     )
 
 
-def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
+def describe_trials(grids: Mapping[str, Grid], runs: Mapping[str, Run]) -> pd.DataFrame:
     """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed.
 
     The choice is repeated with each half of the seeds alone, to show how much it depends on them.
     """
     rows = []
     for optimizer, grid in grids.items():
-        for point in sweep.points(grid):
-            values = {h: json.dumps(v) if isinstance(v, list) else v for h, v in settings(point).items()}
+        for point in points(grid):
+            values = {h: json.dumps(v) if isinstance(v, list) else v for h, v in given(point).items()}
             trial = name_of(point)
             rows.append({"optimizer": optimizer, "trial": trial} | values | describe_trial(runs[trial]))
-    measured = list(rows[0])[2 + len(sweep.axes(next(iter(grids.values())))) :]
-    swept = dict.fromkeys(name for grid in grids.values() for name in sweep.axes(grid))
+    measured = list(rows[0])[2 + len(axes(next(iter(grids.values())))) :]
+    swept = dict.fromkeys(name for grid in grids.values() for name in axes(grid))
     table = pd.DataFrame(rows, columns=["optimizer", "trial", *swept, *measured])
     for chosen, mean in CHOICES.items():
         best = table.dropna(subset=mean).groupby("optimizer")[mean].idxmax()
@@ -64,25 +69,44 @@ def describe_trials(grids: dict, runs: dict[str, Run]) -> pd.DataFrame:
     return table
 
 
-def main() -> None:
-    parser = command_line(
-        __doc__,
-        "Writes trials.csv (one row per optimizer and trial) and choices.json (each optimizer's chosen trial).",
-    )
-    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
-    parser.add_argument("--trials", type=Path, required=True, help="the folder of the trials' folders")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to write")
-    arguments = parser.parse_args()
-
-    runs = {trial: Run(arguments.trials / trial) for trial in sweep.trials(arguments.grids)}
-    table = describe_trials(arguments.grids, runs)
+def main(
+    grids: Grids,
+    runs: Annotated[Path, "the folder of the trials' folders"],
+    output: Annotated[Path, "the folder to write"],
+) -> None:
+    """Writes trials.csv (one row per optimizer and trial) and choices.json (each optimizer's chosen trial)."""
+    table = describe_trials(grids, {trial: Run(runs / trial) for trial in trials(grids)})
     chosen = table[table["chosen"]].set_index("optimizer")["trial"]
     if chosen.empty:
         raise SystemExit("config.yaml: sweep.optimizers: every trial lost a seed; lower learning rates may not")
-    write_table(arguments.output / "trials.csv", table)
-    write_json(arguments.output / "choices.json", chosen.to_dict())
+    write_table(output / "trials.csv", table)
+    write_json(output / "choices.json", chosen.to_dict())
     print("chosen by validation accuracy:", *chosen, sep="\n")
 
 
+def described_trials(sweep: Path) -> pd.DataFrame:
+    """trials.csv"""
+    return read_table(sweep / "trials.csv", ["optimizer", "trial"])
+
+
+def section(table: pd.DataFrame) -> Section:
+    rows = []
+    for row in table.to_dict("records"):
+        lost = f"lost: {row['diverged_seeds']} diverged, {row['guessing_seeds']} guess"
+        rows.append(
+            {"optimizer": row["optimizer"], "trial": row["trial"]}
+            | {"validation accuracy, %": spread(row, "validation_accuracy", 100, 2) or lost}
+            | {"validation loss, nats": spread(row, "validation_loss")}
+            | {"chosen": "yes" if row["chosen"] else ""}
+        )
+    return Section(
+        table=pd.DataFrame(rows),
+        caption="A seed is lost if its loss becomes non-finite or if its network ends up guessing. A trial that lost a "
+        "seed cannot be chosen.",
+        file="sweep/trials.csv",
+        folded="All trials",
+    )
+
+
 if __name__ == "__main__":
-    main()
+    step.run(main)

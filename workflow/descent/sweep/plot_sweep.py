@@ -1,18 +1,18 @@
 """Plot a sweep: validation accuracy against the learning rate."""
 
-import json
 from itertools import cycle
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from descent.experiment import grids as sweep
+from descent import step
+from descent.drawing import COLOURS, note, save
+from descent.experiment.grids import default, swept
 from descent.experiment.variants import name_of
-from descent.figures import COLOURS, note, save
-from descent.run import read_table
-from descent.step import command_line
+from descent.sweep.choose import Grids, described_trials
 
 # Accuracies crowd below 100 %, so the scale is the logarithm of the error, 1 − accuracy.
 LARGEST_ERROR, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of 10,000 images
@@ -23,7 +23,7 @@ def error(accuracy: pd.Series) -> pd.Series:
     return (1 - accuracy).clip(LEAST_ERROR)
 
 
-def plot(trials: pd.DataFrame, others: dict[str, list[str]], defaults: dict[str, str]) -> Figure:
+def plot_sensitivity(trials: pd.DataFrame, others: dict[str, list[str]], defaults: dict[str, str]) -> Figure:
     """The sensitivity to the learning rate, from trials.csv: a line per optimizer, the best of its other settings.
 
     ``others`` has the hyperparameters that an optimizer's grid sweeps beside lr; each of their settings gets a thin
@@ -59,17 +59,13 @@ def plot(trials: pd.DataFrame, others: dict[str, list[str]], defaults: dict[str,
     return figure
 
 
-def main() -> None:
-    parser = command_line(__doc__, "Writes sensitivity.svg and sensitivity.png into the folder.")
-    parser.add_argument("--results", type=Path, required=True, help="the folder with the table of choose")
-    parser.add_argument("--grids", type=json.loads, required=True, metavar="JSON", help="the grid of each optimizer")
-    arguments = parser.parse_args()
-
-    others = {name: [axis for axis in sweep.swept(grid) if axis != "lr"] for name, grid in arguments.grids.items()}
-    defaults = {name: name_of(sweep.default(grid)) for name, grid in arguments.grids.items()}
-    trials = read_table(arguments.results / "trials.csv")
-    save(plot(trials, others, defaults), arguments.results / "sensitivity.png", arguments.results / "sensitivity.svg")
+def main(grids: Grids, output: Annotated[Path, "the folder with the table of choose, and for the figure"]) -> None:
+    """Writes sensitivity.svg and sensitivity.png."""
+    others = {name: [axis for axis in swept(grid) if axis != "lr"] for name, grid in grids.items()}
+    defaults = {name: name_of(default(grid)) for name, grid in grids.items()}
+    figure = plot_sensitivity(described_trials(output), others, defaults)
+    save(figure, output / "sensitivity.png", output / "sensitivity.svg")
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -1,46 +1,60 @@
 """Write the page of a sweep, one self-contained HTML file, and its answer in Markdown."""
 
-import json
-from pathlib import Path
+from typing import Annotated, Any
 
 import yaml
 
-from descent import sentences, tables
+from descent import step
+from descent.check import verdicts
 from descent.files import write_json, write_text
 from descent.report.page import data_uri, to_markdown, write_page
-from descent.run import read_table
-from descent.step import command_line
+from descent.sweep import choose, rank
+from descent.words import Section, count
 
 
-def main() -> None:
-    parser = command_line(__doc__, "Writes sweep.html, sweep/ranking.md, and sweep/experiment.json with the config.")
-    parser.add_argument("--sweep", type=json.loads, required=True, metavar="JSON", help="the sweep of config.yaml")
-    parser.add_argument("--training", type=json.loads, required=True, metavar="JSON", help="how it trains")
-    parser.add_argument("--results", type=Path, required=True, help="the folder of all results")
-    arguments = parser.parse_args()
-    results, sweep, training = arguments.results, arguments.sweep, arguments.training
-    folder = results / "sweep"
+def how(sweep: dict[str, Any], training: dict[str, Any]) -> str:
+    """How a sweep of config.yaml compares its optimizers."""
+    shuffled = "shuffled anew in each epoch" if training["shuffle"] else "in the order of the files"
+    return (
+        f"Each optimizer is compared at the best setting of its trials, which have the network {sweep['network']}, "
+        f"{count(training['epochs'], 'epoch')} and minibatches of {training['batch_size']}, {shuffled}. A trial is the "
+        f"mean of {count(sweep['seeds'], 'seed')} on the last {sweep['validation']} training images, with which no "
+        "run trains. The best trial and the default setting were then trained again in the same way, with "
+        f"{count(sweep['final_seeds'], 'new seed')}, and tested once. Seed by seed, all start from the same "
+        "parameters and see the same minibatches. With other seeds, another trial might have been chosen."
+    )
 
-    ranking, trials, targets = (read_table(folder / f"{name}.csv") for name in ("ranking", "trials", "targets"))
-    checked = read_table(results / "optimizers.csv")
+
+def main(
+    sweep: Annotated[dict, "the sweep of config.yaml"],
+    training: Annotated[dict, "how it trains"],
+    results: step.Results,
+) -> None:
+    """Writes sweep.html, sweep/ranking.md, and sweep/experiment.json with the config."""
+    folder, checked = results / "sweep", verdicts.checked(results)
+    ranking = rank.ranked(folder)
     used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in sweep["optimizers"].values()])]
-    answer = sentences.ranking(ranking) + sentences.wrong_rules(used)
-
+    answer = rank.answer(ranking) + verdicts.faults(used)
     experiment = {"training": training, "sweep": sweep}
     write_json(folder / "experiment.json", experiment)
-    write_text(folder / "ranking.md", to_markdown(answer, tables.ranking(ranking)))
+    write_text(folder / "ranking.md", to_markdown(answer, rank.section(ranking).table))
     write_page(
         results / "sweep.html",
         "sweep.html.j2",
         answer=answer,
-        compared=sentences.sweep(sweep, training),
-        ranking=tables.ranking(ranking),
-        targets=tables.targets(targets),
-        trials=tables.trials(trials),
+        compared=how(sweep, training),
+        before=[rank.section(ranking), rank.targets_section(folder)],
         sensitivity=data_uri(folder / "sensitivity.svg"),
-        sweep_yaml=yaml.safe_dump(experiment, sort_keys=False, default_flow_style=None, width=100),
+        after=[
+            choose.section(choose.described_trials(folder)),
+            Section(
+                "How to reproduce it",
+                "With this in `config.yaml`, and the same `networks`: `snakemake sweep --cores 1 --resources gpu=1`",
+                listing=yaml.safe_dump(experiment, sort_keys=False, default_flow_style=None, width=100),
+            ),
+        ],
     )
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

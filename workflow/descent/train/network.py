@@ -11,19 +11,18 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from descent.train import matrix_product as products
+from descent.train import matrix_product
 from descent.train.seeds import INITIALIZATION, generator
 
 PIXELS, CLASSES = 28 * 28, 10
 
 Parameters = dict[str, Tensor]  # "W0", "b0", "W1", ... in the order of the layers
 
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh, "sigmoid": torch.sigmoid}  # ρ; the lab's is relu
-
 
 def forward(parameters: Parameters, images: Tensor, activation: str = "relu") -> Tensor:
-    """Evaluate f, with one of the ACTIVATIONS, for every seed.
+    """Evaluate f for every seed; ρ is an activation of ``torch.nn.functional``.
 
     ``images`` is [batch, 784], the same for every seed, or [seeds, batch, 784].
     Returns the logits, [seeds, 10, batch]: as in the formula, an image is a column.
@@ -33,7 +32,7 @@ def forward(parameters: Parameters, images: Tensor, activation: str = "relu") ->
     for layer in range(depth):
         x = affine(parameters[f"W{layer}"], parameters[f"b{layer}"], x)
         if layer < depth - 1:
-            x = ACTIVATIONS[activation](x)
+            x = getattr(F, activation)(x)
     return x
 
 
@@ -44,7 +43,7 @@ def affine(W: Tensor, b: Tensor, x: Tensor) -> Tensor:
     share it. Then one product of all rows of W is a fifth faster than a batched one.
     """
     if x.dim() == 2:
-        return products.affine(W.flatten(0, 1), x, b.flatten().unsqueeze(1)).unflatten(0, b.shape)
+        return matrix_product.affine(W.flatten(0, 1), x, b.flatten().unsqueeze(1)).unflatten(0, b.shape)
     return torch.baddbmm(b.unsqueeze(2), W, x)
 
 

@@ -1,88 +1,33 @@
 """Train a variant with all seeds of a study at once, and write the results."""
 
-import argparse
-import json
 import platform
 import time
 from collections.abc import Iterable, Iterator
 from itertools import repeat
 from pathlib import Path
+from typing import Annotated, Literal
 
 import torch
 from safetensors.torch import load_file
 
-from descent.data import mnist
-from descent.data.mnist import Split
+from descent import step
+from descent.data.mnist import Split, load
 from descent.files import numbers, sha256, write_csv, write_json, write_tensors
 from descent.optimizers import FOLDER
 from descent.optimizers._classes import package_version
-from descent.step import command_line
 from descent.train.device import device_name, prepare
 from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import classify, evaluate
-from descent.train.network import ACTIVATIONS
 from descent.train.optimizer import evaluating, make_optimizer
-from descent.train.schedules import SCHEDULES, fraction
+from descent.train.schedules import fraction
 
 TRAINING, EVALUATION = "training.csv", "evaluation.csv"
 PARAMETERS, PREDICTIONS = "parameters.safetensors", ".intermediate/predictions.safetensors"
 
 
-def parse() -> argparse.Namespace:
-    parser = command_line(
-        __doc__,
-        f"Writes {TRAINING} (one row per seed and minibatch), {EVALUATION} (one row per seed and epoch), {PARAMETERS}, "
-        f"{PREDICTIONS} (predicted classes [seeds, images] and labels [images]) and run.json (settings, device, "
-        "versions, seconds, divergence, checksums) into the output folder.",
-    )
-    parser.add_argument("--mnist", type=Path, required=True, help="the file that download_mnist wrote")
-    parser.add_argument("--initial", type=Path, required=True, help="the parameters that initialize wrote")
-    parser.add_argument("--implementation", choices=["custom", "torch"], required=True)
-    parser.add_argument("--optimizer", required=True, metavar="NAME", help="a file of descent/optimizers/, or a class")
-    parser.add_argument(
-        "--hyperparameters", type=json.loads, required=True, metavar="JSON", help='for example {"lr": 0.01}'
-    )
-    parser.add_argument("--activation", choices=ACTIVATIONS, default="relu", help="of the network")
-    parser.add_argument("--schedule", choices=SCHEDULES, default="constant", help="of the learning rate")
-    parser.add_argument("--warmup", type=float, default=0, help="fraction of the training in which lr rises from 0")
-    parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--batch-size", type=int, required=True)
-    parser.add_argument("--evaluation-batch-size", type=int, default=256)
-    parser.add_argument("--shuffle", action=argparse.BooleanOptionalAction, default=False)
-    parser.add_argument("--drop-last", action=argparse.BooleanOptionalAction, default=False)
-    parser.add_argument(
-        "--validation",
-        type=int,
-        default=0,
-        metavar="N",
-        help="hold out the last N training images, and evaluate on them instead of the test set",
-    )
-    parser.add_argument(
-        "--test", action="store_true", help="after the training, classify the test set for the predictions"
-    )
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
-    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch on the CPU")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to write")
-    return parser.parse_args()
-
-
-def load_splits(arguments: argparse.Namespace, device: torch.device) -> tuple[Split, Split, Split]:
-    """The images to train with, those to evaluate after each epoch, and those of the predictions."""
-    dtype = getattr(torch, arguments.dtype)
-    training, test = (mnist.load(arguments.mnist, split, device, dtype) for split in ("train", "test"))
-    evaluated = test
-    if held_out := arguments.validation:
-        training, evaluated = (
-            Split(*(its[:-held_out] for its in training)),
-            Split(*(its[-held_out:] for its in training)),
-        )
-    if arguments.drop_last and arguments.batch_size > len(training.labels):
-        raise SystemExit(
-            f"config.yaml: training.batch_size: {arguments.batch_size} is more than the {len(training.labels)} "
-            "training images, and drop_last leaves out a minibatch that is not full"
-        )
-    return training, evaluated, test if arguments.test else evaluated
+def hold_out(training: Split, images: int) -> tuple[Split, Split]:
+    """The training images without the last ones, and these."""
+    return Split(*(its[:-images] for its in training)), Split(*(its[-images:] for its in training))
 
 
 def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[tuple]:
@@ -91,69 +36,90 @@ def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[
         yield from zip(repeat(seed), *times, *(numbers(metric[:, i]) for metric in metrics))
 
 
-def progress(arguments: argparse.Namespace, epoch: int, training: Metrics, tested: torch.Tensor, seconds: float) -> str:
+def progress(name: str, epoch: int, epochs: int, training: Metrics, evaluated: str, seconds: float) -> str:
     """The line of an epoch, as one string: trainings side by side must not mix theirs."""
-    name, loss = "/".join(arguments.output.parts[-2:]), training.loss.mean()
+    loss = training.loss.mean()
     return (
-        f"{name}  epoch {epoch:{len(str(arguments.epochs))}d}/{arguments.epochs}  "
+        f"{name}  epoch {epoch:{len(str(epochs))}d}/{epochs}  "
         f"train {loss:{'.4f' if loss < 100 else '.1e'}} {training.accuracy.mean():.1%}  "
-        f"{'validation' if arguments.validation else 'test'} {tested.mean():.1%}  "
-        f"{seconds * (arguments.epochs / epoch - 1):.0f} s left\n"
+        f"{evaluated}  {seconds * (epochs / epoch - 1):.0f} s left\n"
     )
 
 
-def main() -> None:
-    arguments = parse()
-    device, dtype = torch.device(arguments.device), getattr(torch, arguments.dtype)
-    prepare(device, arguments.threads)
-    parameters = load_file(arguments.initial)
+def main(
+    mnist: step.Mnist,
+    initial: Annotated[Path, "the parameters that initialize wrote"],
+    output: Annotated[Path, "the folder to write"],
+    implementation: Literal["custom", "torch"],
+    optimizer: Annotated[str, "a file of descent/optimizers/, or a class"],
+    hyperparameters: Annotated[dict, 'for example {"lr": 0.01}'],
+    epochs: int,
+    batch_size: int,
+    activation: str = "relu",
+    schedule: Annotated[Literal["constant", "linear", "cosine"], "of the learning rate"] = "constant",
+    warmup: Annotated[float, "fraction of the training in which lr rises from 0"] = 0,
+    shuffle: bool = False,
+    drop_last: bool = False,
+    evaluation_batch_size: int = 256,
+    validation: Annotated[int, "evaluate on the last so many training images, held out, and not on the test set"] = 0,
+    test: Annotated[bool, "after the training, classify the test set for the predictions"] = False,
+    dtype: Literal["float32", "float64"] = "float32",
+    device: Literal["cpu", "cuda"] = "cpu",
+    threads: step.Threads = 1,
+) -> None:
+    """Writes training.csv (one row per seed and minibatch), evaluation.csv (one row per seed and epoch),
+    parameters.safetensors, .intermediate/predictions.safetensors (predicted classes [seeds, images] and labels
+    [images]) and run.json (options, device, versions, seconds, divergence, checksums) into the output folder.
+    """
+    options = {name: value for name, value in locals().items() if not isinstance(value, Path)}
+    place, kind = torch.device(device), getattr(torch, dtype)
+    prepare(place, threads)
+    parameters = load_file(initial)
     seeds = parameters.pop("seeds").tolist()
-    parameters = {name: its.to(device, dtype, copy=True).requires_grad_() for name, its in parameters.items()}
-    training_split, evaluation_split, classified_split = load_splits(arguments, device)
-    try:
-        optimizer = make_optimizer(
-            arguments.implementation, arguments.optimizer, parameters.values(), **arguments.hyperparameters
+    parameters = {name: its.to(place, kind, copy=True).requires_grad_() for name, its in parameters.items()}
+    training_split, test_split = (load(mnist, split, place, kind) for split in ("train", "test"))
+    training_split, evaluation_split = (
+        hold_out(training_split, validation) if validation else (training_split, test_split)
+    )
+    if drop_last and batch_size > len(training_split.labels):
+        raise SystemExit(
+            f"config.yaml: training.batch_size: {batch_size} is more than the {len(training_split.labels)} "
+            "training images, and drop_last leaves out a minibatch that is not full"
         )
+    try:
+        its_optimizer = make_optimizer(implementation, optimizer, parameters.values(), **hyperparameters)
     except (TypeError, ValueError) as error:  # an optimizer that does not exist, or values that it refuses
         raise SystemExit(str(error)) from error
-    epochs = minibatches(
-        training_split,
-        seeds=seeds,
-        epochs=arguments.epochs,
-        batch_size=arguments.batch_size,
-        shuffle=arguments.shuffle,
-        drop_last=arguments.drop_last,
+    batches = minibatches(
+        training_split, seeds=seeds, epochs=epochs, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last
     )
 
-    evaluation_options = arguments.evaluation_batch_size, arguments.activation
-
-    def schedule(epochs_done: float) -> float:
-        return fraction(arguments.schedule, arguments.warmup, epochs_done / arguments.epochs)
+    def lr_fraction(epochs_done: float) -> float:
+        return fraction(schedule, warmup, epochs_done / epochs)
 
     start, measured, evaluated = time.perf_counter(), [], []
-    for epoch, metrics in enumerate(
-        train(parameters, optimizer, training_split, epochs, schedule, arguments.activation)
-    ):
+    for epoch, metrics in enumerate(train(parameters, its_optimizer, training_split, batches, lr_fraction, activation)):
         measured.append(metrics)
-        with evaluating(optimizer):
-            evaluated.append(evaluate(parameters, evaluation_split, *evaluation_options))
+        with evaluating(its_optimizer):
+            evaluated.append(evaluate(parameters, evaluation_split, evaluation_batch_size, activation))
         training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
         seconds = time.perf_counter() - start
-        print(progress(arguments, epoch + 1, training, evaluated[-1][1], seconds), end="", flush=True)
+        reached = f"{'validation' if validation else 'test'} {evaluated[-1][1].mean():.1%}"
+        print(progress("/".join(output.parts[-2:]), epoch + 1, epochs, training, reached, seconds), end="", flush=True)
     evaluation = Metrics(*map(torch.stack, zip(*evaluated)))
     diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
         print(f"seed {seed} diverged: its loss is not finite from iteration {first} on")
 
-    folder, iterations, header = arguments.output, range(len(training.loss)), ["loss", "accuracy"]
+    iterations, header = range(len(training.loss)), ["loss", "accuracy"]
     epoch_of = [iteration // len(metrics.loss) for iteration in iterations]
-    write_csv(folder / TRAINING, ["seed", "iteration", "epoch", *header], rows(training, seeds, iterations, epoch_of))
-    write_csv(folder / EVALUATION, ["seed", "epoch", *header], rows(evaluation, seeds, range(arguments.epochs)))
-    with evaluating(optimizer):
-        write_tensors(folder / PARAMETERS, parameters)
-        classes = classify(parameters, classified_split, *evaluation_options)
-    write_tensors(folder / PREDICTIONS, {"classes": classes, "labels": classified_split.labels.to(torch.uint8)})
-    settings = {name: value for name, value in vars(arguments).items() if not isinstance(value, Path)}
+    write_csv(output / TRAINING, ["seed", "iteration", "epoch", *header], rows(training, seeds, iterations, epoch_of))
+    write_csv(output / EVALUATION, ["seed", "epoch", *header], rows(evaluation, seeds, range(epochs)))
+    classified = test_split if test else evaluation_split
+    with evaluating(its_optimizer):
+        write_tensors(output / PARAMETERS, parameters)
+        classes = classify(parameters, classified, evaluation_batch_size, activation)
+    write_tensors(output / PREDICTIONS, {"classes": classes, "labels": classified.labels.to(torch.uint8)})
     found = {
         "training_images": len(training_split.labels),
         "evaluation_images": len(evaluation_split.labels),
@@ -161,18 +127,18 @@ def main() -> None:
         "iterations": len(iterations),
         "diverged": diverged,
         "seconds": seconds,
-        "device": device_name(device),
+        "device": device_name(place),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "package": package_version(arguments.optimizer),
-        "sha256": {name: sha256(folder / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
+        "package": package_version(optimizer),
+        "sha256": {name: sha256(output / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
-    if arguments.implementation == "custom":
-        rule = FOLDER / f"{arguments.optimizer}.py"
+    if implementation == "custom":
+        rule = FOLDER / f"{optimizer}.py"
         found["rule"] = {"sha256": sha256(rule), "text": rule.read_text(encoding="utf-8")}
-    write_json(folder / "run.json", settings | found)
+    write_json(output / "run.json", options | found)
 
 
 if __name__ == "__main__":
-    main()
+    step.run(main)

@@ -1,0 +1,79 @@
+"""What is said of an update rule: on the terminal, and on the page from optimizers.csv."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from descent.run import read_table
+from descent.words import Row, Section
+
+COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]
+EQUAL, NEARLY, DIFFERENT = "equal", "equal to single precision", "different"
+
+
+def in_lines(rows: list[Row], right: Mapping[str, bool]) -> list[str]:
+    """What is known of a rule, from its rows and its ``comparison.parts``: one line if it is right."""
+    name, its_class = rows[0]["optimizer"], rows[0]["torch"]
+    wrong = [row for row in rows if row["verdict"] == DIFFERENT]
+    other = f"torch.optim.{its_class}" if its_class else ""
+    if not wrong:
+        nearly = " to single precision" if any(row["verdict"] == NEARLY for row in rows) else ""
+        beside = f"equal to {other}{nearly}" if other else "no class to compare with; its properties are fine"
+        return [f"✓ {name}: {beside}, in {len(rows)} settings"]
+    said = f"differs from {other}" if other else "it has no class to compare with, and is wrong"
+    return [
+        f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings",
+        *dict.fromkeys(f"    {row['mistake'] or unknown(row)}" for row in wrong),
+        "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()),
+    ]
+
+
+def unknown(row: Row) -> str:
+    return f"none of the known mistakes; w differs from step {row['first_step']} on"
+
+
+def checked(results: Path) -> pd.DataFrame:
+    """optimizers.csv"""
+    return read_table(results / "optimizers.csv", ["optimizer", "torch", "setting", "verdict", "mistake"])
+
+
+def faults(table: pd.DataFrame) -> list[str]:
+    """A sentence for each rule that is wrong."""
+    wrong = table[table["verdict"] == DIFFERENT].drop_duplicates("optimizer").to_dict("records")
+    how = (f"differs from torch.optim.{row['torch']}" if row["torch"] else "has a mistake" for row in wrong)
+    return [f"The rule of {row['optimizer']} {its}: `make check` says how." for row, its in zip(wrong, how)]
+
+
+def answer(table: pd.DataFrame) -> list[str]:
+    return faults(table) or ["In the check, every update rule that has a class in `torch.optim` equals it."]
+
+
+def sections(table: pd.DataFrame) -> list[Section]:
+    rules = []
+    for optimizer, its in table.groupby("optimizer"):
+        its_class, right = its["torch"].iloc[0], (its["verdict"] != DIFFERENT).sum()
+        against = f"torch.optim.{its_class}" if its_class else "no class: checked for its properties"
+        rules.append({"rule": optimizer, "compared with": against, "settings": len(its), "right": right})
+    wrong = table[table["verdict"] == DIFFERENT].rename(columns={"optimizer": "rule", "first_step": "from step"})
+    wrong["from step"] = [f"{step:.0f}" if step == step else "" for step in wrong["from step"]]
+    wrong["mistake"] = wrong["mistake"].replace("", "none of the known ones")
+    return [
+        Section(
+            "Are the rules right?",
+            sentences=answer(table),
+            table=pd.DataFrame(rules),
+            caption="Each update rule from scratch ran 50 to 500 steps next to its class of `torch.optim`, over the "
+            "same gradients and in double precision. It is right in a setting if the two stay equal to 10⁻¹². A rule "
+            "without a class is checked for its properties: in place, finite, downhill, without hidden state.",
+            file="optimizers.csv",
+            folded="Each rule",
+        ),
+        Section(
+            table=wrong[["rule", "setting", "from step", "mistake"]],
+            caption="Where the rules differ. Steps count from one. A mistake is named only if its formula explains "
+            "every setting. The learning rate is halved halfway: a rule that has it inside the velocity differs only "
+            "from there on.",
+            file="optimizers.csv",
+        ),
+    ]

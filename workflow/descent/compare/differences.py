@@ -1,0 +1,164 @@
+"""Is a difference real? Variants of a network, and a variant of two networks, compared seed by seed."""
+
+import math
+from collections.abc import Iterable
+from itertools import combinations
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from descent.compare.statistics import SIGNIFICANT, crossed_interval, describe, holm
+from descent.run import Run, read_table
+from descent.words import Row, Section, count, interval, per_cent, spread
+
+METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
+
+# The columns of differences.csv, which may have no row.
+NAMES_OF_TWO = ["network", "variant", "other_network", "other"]
+DIFFERENCES = [*NAMES_OF_TWO, "seeds"]
+DIFFERENCES += [f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std")]
+DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high", "p", "p_holm", "real"]
+
+MOST_IN_A_LIST = 4  # variants whose differences are listed pair by pair
+
+
+class Final(NamedTuple):
+    """What a variant of a network reaches on the test set."""
+
+    network: str
+    variant: str
+    last: pd.DataFrame  # after the last epoch, by seed: columns accuracy and loss
+    correct: np.ndarray  # [seeds, images], 0 or 1
+
+
+def final(network: str, variant: str, run: Run) -> Final:
+    """Read what a variant reaches; seeds that diverged are NaN."""
+    last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
+    lost, correct = last.index.isin(list(run.diverged)), run.correct
+    last[lost] = correct[lost] = math.nan
+    return Final(network, variant, last, correct)
+
+
+def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
+    """The pairs to compare: two variants of one network, and a variant of two networks."""
+    return [
+        (one, other)
+        for other, one in combinations(finals, 2)
+        if one.network == other.network or one.variant == other.variant
+    ]
+
+
+def describe_difference(one: Final, other: Final) -> Row:
+    """``one`` minus ``other``, seed by seed: a row of differences.csv, without its last two columns.
+
+    Variants of a network start alike and see the same minibatches, seed by seed, so what the seed adds to both
+    cancels. The interval from ``_low`` to ``_high`` is that of ``crossed_interval``.
+    """
+    low, high, p = crossed_interval(one.correct - other.correct)
+    row: dict[str, Any] = dict(zip(NAMES_OF_TWO, (one.network, one.variant, other.network, other.variant)))
+    row["seeds"] = len(one.last)
+    for metric in METRICS:
+        row |= describe(f"test_{metric}_difference", one.last[metric] - other.last[metric])
+    return row | {"test_accuracy_difference_low": low, "test_accuracy_difference_high": high, "p": p}
+
+
+def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
+    """differences.csv: a difference is ``real`` if its p, corrected for the number of contrasts, is below 5 %."""
+    table = pd.DataFrame([describe_difference(*pair) for pair in pairs], columns=DIFFERENCES)
+    table["p_holm"] = holm(table["p"])
+    table["real"] = (table["p_holm"] < SIGNIFICANT).where(table["p"].notna())
+    return table
+
+
+def described(results: Path) -> pd.DataFrame:
+    """differences.csv"""
+    return read_table(results / "differences.csv", NAMES_OF_TWO)
+
+
+def leader(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
+    """Which variant of a network is best, and whether it is really better than the next.
+
+    One that is the same to the bit is not the next one: ``differences`` does not have it.
+    """
+    ranked = summary[summary["network"] == network].dropna(subset="test_accuracy_mean")
+    ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
+    if not ranked:
+        return f"{network}: every variant diverged."
+    first, *others = ranked
+    line = f"{network}: {first['variant']} is best with a test accuracy of {spread(first, 'test_accuracy', 100, 2)} %"
+    within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
+    pairs = {frozenset([row["variant"], row["other"]]): row for row in within.to_dict("records")}
+    for other in (row["variant"] for row in others):
+        if found := pairs.get(frozenset([first["variant"], other])):
+            figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low", "high")]
+            mean, *ends = (found[figure] * (1 if found["variant"] == first["variant"] else -1) for figure in figures)
+            line += f", {per_cent(mean)} points above {other}"
+            if not math.isnan(ends[0]):
+                low, high = map(per_cent, sorted(ends))
+                line += f" (95 % interval {low} to {high}): "
+                corrected = f", after the correction for {count(len(differences), 'difference')}"
+                line += "a real difference" if found["real"] else f"not shown to be a real difference{corrected}"
+            break
+    return f"{line}."
+
+
+def sections(table: pd.DataFrame, shuffle: bool) -> list[Section]:
+    """Lists of differences, and a matrix for each network that has too many variants for one."""
+    across = table["network"] != table["other_network"]
+    crowded = {
+        network: its
+        for network, its in table[~across].groupby("network", sort=False)
+        if its[["variant", "other"]].stack().nunique() > MOST_IN_A_LIST
+    }
+    order = "" if shuffle else ", and this order of the minibatches: another could change all results"
+    return [
+        Section(
+            table=as_list(table[across | ~table["network"].isin(crowded)]),
+            caption="Variants of a network share their start and their minibatches, so they are compared seed by seed. "
+            f"The interval is that of one difference alone, for new initial parameters and new test images{order}. A "
+            "difference is real if its p-value is below 0.05 after Holm's correction for the number of differences; "
+            "one that is not shown may still exist. Variants that are the same to the bit count once, under the name "
+            "of the first.",
+            file="differences.csv",
+        ),
+        *(
+            Section(
+                table=as_matrix(its),
+                caption=f"Differences of test accuracy on {network}, row minus column. An asterisk marks those that "
+                "are real, with a p-value below 0.05 after Holm's correction for all differences of the table's file; "
+                "the others may still exist.",
+                file="differences.csv",
+            )
+            for network, its in crowded.items()
+        ),
+    ]
+
+
+def as_list(table: pd.DataFrame) -> pd.DataFrame:
+    """Which differences are real."""
+    return pd.DataFrame(
+        {
+            "difference": f"{row['network']}: {row['variant']} − {row['other']}"
+            if row["network"] == row["other_network"]
+            else f"{row['variant']}: {row['network']} − {row['other_network']}",
+            "test accuracy, points": spread(row, "test_accuracy_difference", 100, 2) or "diverged",
+            "95 % interval": interval(row, "test_accuracy_difference", 100, 2),
+            "p, corrected": "" if math.isnan(row["p_holm"]) else f"{row['p_holm']:.1g}",
+            "real?": "too few seeds" if pd.isna(row["real"]) else "yes" if row["real"] else "not shown",
+            "test loss, nats": spread(row, "test_loss_difference") or "diverged",
+        }
+        for row in table.to_dict("records")
+    )
+
+
+def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
+    """Differences within one network: row minus column."""
+    names = list(dict.fromkeys([*table["other"], *table["variant"]]))
+    cells = pd.DataFrame("", index=names, columns=names)
+    for row in table.to_dict("records"):
+        mean = row["test_accuracy_difference_mean"] * 100
+        for one, other, difference in ((row["variant"], row["other"], mean), (row["other"], row["variant"], -mean)):
+            cells.loc[one, other] = "" if math.isnan(mean) else f"{difference:+z.2f}{' *' * (row['real'] is True)}"
+    return cells.rename_axis("row − column, points").reset_index()
