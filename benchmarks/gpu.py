@@ -21,7 +21,8 @@ from run import HERE, default_output  # it makes Python find descent
 
 # isort: split
 from descent.compare import compare_twins
-from descent.run import Run, read_table
+from descent.compare.summarize import summarized
+from descent.run import Run
 from descent.train.device import prepare
 
 REPOSITORY = HERE.parent
@@ -48,7 +49,7 @@ def compare(first: Path, second: Path, cpu: Path) -> pd.DataFrame:
     """
     key = ["network", "variant"]
     accuracy = ["test_accuracy_mean", "test_accuracy_std"]
-    of_first, of_cpu = (read_table(run / SUMMARY).set_index(key)[accuracy] for run in (first, cpu))
+    of_first, of_cpu = (summarized(run / "results").set_index(key)[accuracy] for run in (first, cpu))
     rows = of_first.join(of_cpu.add_suffix("_cpu"), validate="1:1")
     difference = (rows["test_accuracy_mean"] - rows["test_accuracy_mean_cpu"]).abs()
     rows["within_std"] = difference <= rows["test_accuracy_std_cpu"]
@@ -56,10 +57,10 @@ def compare(first: Path, second: Path, cpu: Path) -> pd.DataFrame:
     for network, variant in rows.index:
         one, again, on_cpu = (Run(run / "results" / network / variant) for run in (first, second, cpu))
         same = one.record["sha256"] == again.record["sha256"]
-        found.append({"same_bytes": same} | compare_twins.compare(one, on_cpu))
+        found.append({"same_bytes": same} | compare_twins.distances(one, on_cpu))
     rows = rows.join(pd.DataFrame(found, rows.index))
     for run, suffix in ((first, ""), (cpu, "_cpu")):
-        twins = read_table(run / TWINS).rename(columns={"custom": "variant"}).set_index(key)["verdict"]
+        twins = compare_twins.compared(run / "results").rename(columns={"custom": "variant"}).set_index(key)["verdict"]
         rows = rows.join(twins.rename(f"twin{suffix}"))
     return rows.reset_index()
 

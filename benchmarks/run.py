@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "workflow"))
 
 from descent.data import mnist  # noqa: E402
-from descent.figures import COLOURS  # noqa: E402
+from descent.drawing import COLOURS  # noqa: E402
 from descent.train.device import device_name  # noqa: E402
 from descent.train.network import initialize, stack  # noqa: E402
 

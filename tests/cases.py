@@ -32,7 +32,7 @@ def optimizers_in(folder: Path) -> Iterator[Path]:
         optimizers.find.cache_clear()
         importlib.invalidate_caches()
         for name in list(sys.modules):
-            if name.startswith("descent.optimizers."):
+            if name.startswith("descent.optimizers.") and "._" not in name:
                 del sys.modules[name]
                 vars(optimizers).pop(name.rpartition(".")[2], None)
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import yaml
 
 REPOSITORY = Path(__file__).parent.parent
-PACKAGE_PATH = str(REPOSITORY / "workflow")
+PACKAGE = REPOSITORY / "workflow/descent"
+PACKAGE_PATH = str(PACKAGE.parent)
 
 
 def module(name: str) -> str:
@@ -130,7 +131,7 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
         config["curves"]["smoothing"] = 5
         config["sweep"] |= {"validation": 200, "seeds": 2, "final_seeds": 4, "targets": [0.5, 0.9999]}
         config["sweep"]["optimizers"] = {
-            "sgd": {"optimizer": "sgd", "lr": [0.01, 0.1, 1000], "momentum": [0, 0.9]},
+            "sgd": {"optimizer": "sgd", "lr": [0.01, 0.05, 1000], "momentum": [0, 0.9]},
             "adam": {"optimizer": "adam", "lr": [0.001, 0.01], "schedule": "linear"},
         }
         config["data"] = {"source": str(folder), "sha256": checksums}

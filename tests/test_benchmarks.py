@@ -20,8 +20,8 @@ from gpu import compare
 )
 def test_two_runs_are_compared_with_each_other_and_with_the_cpus(accuracy, loss, found, tmp_path):
     of = {
-        "first": (accuracy, 2.0, "rounding"),
-        "second": (accuracy, loss, "rounding"),
+        "first": (accuracy, 2.0, "same rule"),
+        "second": (accuracy, loss, "same rule"),
         "cpu": (0.95, 2.25, "identical"),
     }
     for run, (accuracy, loss, verdict) in of.items():
@@ -39,7 +39,7 @@ def test_two_runs_are_compared_with_each_other_and_with_the_cpus(accuracy, loss,
     (row,) = compare(*(tmp_path / run for run in of)).to_dict("records")
     assert (row["same_bytes"], row["within_std"]) == found
     assert (row["first_visible_iteration"], row["max_loss_difference"]) == (1, 0.25)
-    assert (row["twin"], row["twin_cpu"]) == ("rounding", "identical")
+    assert (row["twin"], row["twin_cpu"]) == ("same rule", "identical")
 
 
 @pytest.mark.slow

@@ -13,11 +13,11 @@ import pandas as pd
 import pytest
 import torch
 from cases import optimizers_in
-from descent.check.comparison import PROBLEM, check, check_optimizers, first_difference, parts, settings, trajectory
+from checkouts import PACKAGE
+from descent.check.comparison import PROBLEM, check, combined, first_difference, parts, trajectory
 from descent.check.mistakes import FORMULAS, MISTAKES, follow, wrong_formulas
 from descent.optimizers import FOLDER, find, names
-from descent.optimizers._classes import defaults, torch_class
-from descent.sources import PACKAGE
+from descent.optimizers._classes import class_defaults, torch_class
 
 CLASSES = {name: its for name in names() if (its := torch_class(name))}
 
@@ -63,8 +63,8 @@ def test_every_rule_is_equal_to_its_class_in_every_setting(name):
 
 def walks(name: str, formula: str) -> list[torch.Tensor]:
     """The trajectories of a formula in all settings that the class takes."""
-    asked = [its for its in settings(find(name).defaults) if "nesterov" not in its or "momentum" in its]
-    return [follow(formula, defaults(name) | its, PROBLEM.start, PROBLEM.gradients) for its in asked]
+    asked = [its for its in combined(find(name).defaults) if "nesterov" not in its or "momentum" in its]
+    return [follow(formula, class_defaults(name) | its, PROBLEM.start, PROBLEM.gradients) for its in asked]
 
 
 def differ(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
@@ -73,7 +73,7 @@ def differ(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_the_formulas_that_mistakes_change_are_right(name):
-    asked = [its for its in settings(find(name).defaults) if "nesterov" not in its or "momentum" in its]
+    asked = [its for its in combined(find(name).defaults) if "nesterov" not in its or "momentum" in its]
     right = [trajectory(partial(CLASSES[name], **setting), PROBLEM) for setting in asked]
     assert not differ(walks(name, FORMULAS[name]), right)
 
@@ -89,7 +89,7 @@ def test_no_mistake_looks_like_another_or_like_the_right_formula_in_all_settings
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_hyperparameter_is_checked_alone_and_together(name):
     defaults = find(name).defaults
-    checked = [set(setting) - {"lr"} for setting in settings(defaults)]
+    checked = [set(setting) - {"lr"} for setting in combined(defaults)]
     every = set(defaults) - {"lr"}
     assert every in checked
     for hyperparameter in every:
@@ -386,9 +386,7 @@ def test_every_hyperparameter_that_is_a_number_has_other_values_than_its_default
 
 def test_settings_of_ones_own_are_checked_too_each_once():
     own = [{"lr": 0.02, "momentum": 0.9}, {"momentum": 0.9, "lr": 0.02}, {"momentum": 0.9, "lr": 0.1}]
-    rows = pd.DataFrame(check_optimizers({"sgd": own}))
-    assert rows["optimizer"].unique().tolist() == names()
-    its = rows.loc[rows["optimizer"] == "sgd", "setting"].tolist()
+    its = [row["setting"] for row in check("sgd", find("sgd"), own)]
     assert its == [*verdicts("sgd")["setting"], "lr 0.02, momentum 0.9"]
 
 
@@ -424,7 +422,7 @@ def test_make_check_fails_if_a_rule_differs_and_says_how(package):
 
 
 def test_the_workflows_check_writes_a_table_and_does_not_fail(package, tmp_path):
-    more = run(package, "--settings", '{"adagrad": [{"lr": 0.07}]}', "--output", str(tmp_path / "optimizers.csv"))
+    more = run(package, "--twins", '{"adagrad": [{"lr": 0.07}]}', "--output", str(tmp_path / "optimizers.csv"))
     assert more.returncode == 0
     rows = pd.read_csv(tmp_path / "optimizers.csv", keep_default_na=False)
     assert list(rows) == ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]

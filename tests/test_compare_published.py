@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import REPOSITORY
-from descent.compare.compare_published import compare, rename
-from descent.compare.reproduction import judge, limit, load_sheet, match
+from descent.compare.compare_published import judge, limit, load_sheet, match, rename, side_by_side
 
 SHEET = load_sheet()
 
@@ -25,35 +24,22 @@ def test_every_figure_of_the_sheet_is_a_resource():
     }
 
 
-@pytest.fixture
-def run():
-    """A training of 3 seeds, 2 epochs of 2 iterations, and losses that are easy to add up."""
-    training = pd.DataFrame(
-        [
-            {"seed": seed, "iteration": i, "epoch": i // 2, "loss": seed + i, "accuracy": 0.1 * seed}
-            for seed in (1, 2, 3)
-            for i in range(4)
-        ]
-    )
-    evaluation = pd.DataFrame(
-        [
-            {"seed": seed, "epoch": epoch, "loss": seed / 10 + epoch, "accuracy": 0.9 + seed / 100}
-            for seed in (1, 2, 3)
-            for epoch in (0, 1)
-        ]
-    )
-    return SimpleNamespace(training=training, evaluation=evaluation, diverged={})
-
-
-INITIAL = pd.DataFrame({"seed": [1, 2, 3], "loss": [2.2, 2.3, 2.4], "accuracy": [0.1, 0.1, 0.13]})
-
-
 def published(*rows):
     columns = ["variant", "epoch", "split", "loss", "accuracy"]
     return pd.DataFrame(rows, columns=columns).astype({"epoch": "Int64"})
 
 
-def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
+def test_the_sheets_figures_are_set_beside_the_mean_and_the_deviation_of_ours_of_the_same_epoch():
+    """Ours are written down as epochs.csv has them, of 3 seeds and 2 epochs."""
+    epochs = pd.DataFrame(
+        [
+            {"variant": "a", "seed": seed, "epoch": epoch, "train_loss": seed + epoch, "train_accuracy": 0.1 * seed}
+            | {"test_loss": seed / 10 + epoch, "test_accuracy": 0.9 + seed / 100}
+            for seed in (1, 2, 3)
+            for epoch in (0, 1)
+        ]
+    )
+    initial = pd.DataFrame({"seed": [1, 2, 3], "loss": [2.2, 2.3, 2.4], "accuracy": [0.1, 0.1, 0.13]})
     sheet = published(
         ("initial", None, "test", 2.35, 0.11),
         ("a", 0, "train_cumulative", 2.5, 0.2),
@@ -62,32 +48,17 @@ def test_the_sheets_figures_are_set_beside_running_means_and_the_last_test(run):
         ("a", 7, "train_cumulative", 1.0, 0.5),
         ("a", 7, "test", 1.0, 0.5),
     )
-    table = pd.DataFrame(compare("net", sheet, INITIAL, {"a": run}))
+    table = side_by_side(sheet, epochs, initial)
     assert len(table) == 8, "this run has no epoch 7"
+    assert set(table["seeds"]) == {3}
     losses = table[table["metric"] == "loss"]
-    # Means over iterations 0, 1 and 0 to 3 of seed + iteration; the test loss is seed / 10 + 1.
-    assert losses["mean"].tolist() == pytest.approx([2.3, 2.5, 3.5, 1.2])
+    assert losses["published"].tolist() == [2.35, 2.5, 90, 1.2]
+    assert losses["mean"].tolist() == pytest.approx([2.3, 2, 3, 1.2])
     assert losses["std"].tolist() == pytest.approx([0.1, 1, 1, 0.1])
-    assert losses["distance"].tolist() == pytest.approx([0.5, 0, 86.5, 0], abs=1e-9)
-    assert losses["inside"].tolist() == [True, True, False, True]
-    # Student's t for two degrees of freedom is 4.303 in every table.
-    assert losses["high"].iloc[1] == pytest.approx(2.5 + 4.303 * math.sqrt(4 / 3), rel=1e-3)
-
-
-def test_a_run_of_which_a_seed_diverged_has_no_interval(run):
-    run.diverged = {2: 3}
-    sheet = published(("a", 0, "train_cumulative", 2.5, 0.2), ("a", 1, "test", 1.2, 0.92))
-    table = pd.DataFrame(compare("net", sheet, INITIAL, {"a": run}))
-    assert len(table) == 4
-    assert table["inside"].isna().all()
-    assert table["mean"].isna().all()
-
-
-def test_one_seed_has_no_interval_to_lie_in(run):
-    one = published(("a", 1, "test", 1.2, 0.92))
-    run.training, run.evaluation = (table.query("seed == 1") for table in (run.training, run.evaluation))
-    table = pd.DataFrame(compare("net", one, INITIAL, {"a": run}))
-    assert table["inside"].isna().all()
+    one = side_by_side(sheet, epochs[epochs["seed"] == 1], initial[:1])
+    assert one["mean"].notna().all() and one["std"].isna().all()
+    lost = side_by_side(sheet, epochs.assign(train_loss=[1, 1, math.nan, 1, 1, 1]), initial)
+    assert lost["mean"].isna().sum() == 1, "a seed that diverged leaves no mean"
 
 
 def recorded(implementation="custom", losses=(1.0,), diverged=(), **change):

@@ -4,7 +4,7 @@ import re
 import pytest
 import yaml
 from checkouts import REPOSITORY
-from descent.experiment.config import check, check_sweep, experiment_schema, load
+from descent.experiment.config import experiment_schema, read_yaml, validate, validate_sweep
 
 SCHEMA = experiment_schema()
 TEXT = (REPOSITORY / "config.yaml").read_text()
@@ -25,7 +25,7 @@ def put(path: str, value) -> dict:
 
 
 def test_the_default_config_is_the_labs():
-    check(load(TEXT.encode()), SCHEMA)
+    validate(read_yaml(TEXT.encode()), SCHEMA)
     assert DEFAULT["training"] == {"epochs": 20, "batch_size": 128, "shuffle": False} | {
         "drop_last": True,
         "dtype": "float32",
@@ -90,7 +90,7 @@ def test_the_default_config_is_the_labs():
 )
 def test_a_wrong_value_is_named_with_what_is_allowed(path, value, message):
     with pytest.raises(ValueError, match=f"^{message}|{message}") as error:
-        check(put(path, value), SCHEMA)
+        validate(put(path, value), SCHEMA)
     assert "\n" not in str(error.value)
 
 
@@ -98,7 +98,7 @@ def test_a_missing_key_is_named():
     config = copy.deepcopy(DEFAULT)
     del config["curves"]
     with pytest.raises(ValueError, match="the key 'curves' is missing"):
-        check(config, SCHEMA)
+        validate(config, SCHEMA)
 
 
 def with_line(number: int, line: str) -> bytes:
@@ -147,14 +147,14 @@ def test_a_name_that_yaml_reads_as_something_else_has_to_be_quoted(key):
 
 
 def test_a_wrong_sweep_does_not_stop_the_default_run():
-    check(put("sweep.optimizers.nesterov.momentum", "high"), SCHEMA)
+    validate(put("sweep.optimizers.nesterov.momentum", "high"), SCHEMA)
 
 
 def test_two_variants_with_one_name_are_refused():
     text = TEXT.encode()
-    check(load(text), SCHEMA)
+    validate(read_yaml(text), SCHEMA)
     with pytest.raises(ValueError, match=r"line [0-9]+: the key 'torch_sgd' is given twice"):
-        load(text.replace(b"custom_sgd: ", b"torch_sgd: "))
+        read_yaml(text.replace(b"custom_sgd: ", b"torch_sgd: "))
 
 
 @pytest.mark.parametrize(
@@ -184,13 +184,13 @@ def test_two_variants_with_one_name_are_refused():
 )
 def test_a_wrong_sweep_is_named_in_one_line(path, value, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        check_sweep(put(f"sweep.{path}", value)["sweep"], SCHEMA)
+        validate_sweep(put(f"sweep.{path}", value), SCHEMA)
 
 
 def verdict(text: bytes) -> str | None:
     """None if the text is a valid experiment, else the error."""
     try:
-        check(load(text), SCHEMA)
+        validate(read_yaml(text), SCHEMA)
     except ValueError as error:
         return str(error)
     return None

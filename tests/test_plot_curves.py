@@ -3,13 +3,18 @@
 import numpy as np
 import pandas as pd
 import pytest
-from descent.report.plot_curves import STYLES, by_epoch, plot, smooth
+from descent.report.plot_curves import Line, by_epoch, plot_training, smooth
 
 
 def training(losses: np.ndarray) -> pd.DataFrame:
     """training.csv with the losses [iterations, seeds], and accuracies that are one minus them."""
     frame = pd.DataFrame(losses).stack().rename_axis(["iteration", "seed"]).rename("loss").reset_index()
     return frame.assign(epoch=0, accuracy=1 - frame["loss"])
+
+
+def line(curve: pd.DataFrame, **change) -> Line:
+    known = {"name": "a", "colour": "blue", "style": "custom", "diverged": False, "training": curve}
+    return Line(**known | {"test": curve, "losses": curve["loss", "mean"]} | change)
 
 
 def test_curves_are_running_means_of_each_seed_and_then_mean_and_deviation_over_seeds():
@@ -38,18 +43,15 @@ def test_a_curve_ends_where_a_seed_diverges_and_says_so():
     losses[30:, 1] = np.nan
     curve = smooth(training(losses), window=4, diverged=[30])
     assert curve["loss", "mean"].last_valid_index() == curve["accuracy", "mean"].last_valid_index() == 29
-    figure = plot({"a": curve}, {"a": {"label": "a (diverged)", "color": "blue"} | STYLES["custom"]}, "title", 4)
-    _, cross = figure.axes[0].lines
+    figure = plot_training([line(curve, diverged=True)], "title", 4)
+    drawn, cross = figure.axes[0].lines
+    assert drawn.get_label() == "a (diverged)"
     assert cross.get_xdata() == [29]
 
 
 def test_a_figure_overlays_its_variants_with_one_band_each():
     curve = smooth(training(np.random.default_rng(0).random((40, 3))), window=10)
-    looks = {
-        "a": {"label": "a", "color": "blue"} | STYLES["custom"],
-        "b": {"label": "b", "color": "red"} | STYLES["torch"],
-    }
-    figure = plot({"a": curve, "b": curve}, looks, "title", 10)
+    figure = plot_training([line(curve), line(curve, name="b", colour="red", style="torch")], "title", 10)
     assert figure.get_suptitle() == "title"
     for panel in figure.axes:
         custom, torch = panel.lines
@@ -62,7 +64,7 @@ def test_a_figure_overlays_its_variants_with_one_band_each():
 def test_a_variants_own_figure_shows_every_minibatch_below_its_curve():
     losses = np.random.default_rng(0).random((40, 3))
     measured = training(losses)
-    figure = plot({"a": smooth(measured, window=10)}, {"a": {"label": "a", "color": "blue"}}, "title", 10, measured)
+    figure = plot_training([line(smooth(measured, window=10), style="alone")], "title", 10, measured)
     *seeds, curve = figure.axes[0].lines
     np.testing.assert_array_equal(np.array([seed.get_ydata() for seed in seeds]).T, losses)
     assert curve.get_label() == "a"

@@ -1,7 +1,7 @@
 import math
 
 import pandas as pd
-from descent.sweep.plot_sweep import plot
+from descent.sweep.plot_sweep import plot_sensitivity
 
 TRIALS = pd.DataFrame(
     {"optimizer": "sgd", "trial": list("abcd"), "lr": [0.1, 1, 0.1, 1], "momentum": [0, 0, 0.9, 0.9]}
@@ -9,7 +9,7 @@ TRIALS = pd.DataFrame(
 
 
 def test_the_sensitivity_is_the_best_of_the_other_hyperparameters_with_a_thin_line_for_each():
-    (panel,) = plot(TRIALS, {"sgd": ["momentum"]}, {"sgd": "a"}).axes
+    (panel,) = plot_sensitivity(TRIALS, {"sgd": ["momentum"]}, {"sgd": "a"}).axes
     *thin, best, lost, usual = panel.lines
     errors = [[round(y, 6) for y in line.get_ydata()] for line in (*thin, best)]
     assert [its[0] for its in errors] == [0.1, 0.05, 0.05], "1 − accuracy"
@@ -21,5 +21,5 @@ def test_the_sensitivity_is_the_best_of_the_other_hyperparameters_with_a_thin_li
 
 
 def test_a_grid_of_the_learning_rate_alone_has_one_line():
-    (panel,) = plot(TRIALS[:2], {"sgd": []}, {"sgd": "none"}).axes
+    (panel,) = plot_sensitivity(TRIALS[:2], {"sgd": []}, {"sgd": "none"}).axes
     assert len(panel.lines[0].get_xdata()) == 2 and len(panel.lines) == 3

@@ -8,7 +8,9 @@ from itertools import combinations
 
 import pandas as pd
 import pytest
-from descent import sentences, tables
+from descent.check import verdicts
+from descent.compare import compare_published, compare_twins, differences, summarize
+from descent.report import exercises
 from pages import Page
 
 SUMMARY = pd.DataFrame(
@@ -38,26 +40,26 @@ DIFFERENCE |= {"test_accuracy_difference_low": 0.03, "test_accuracy_difference_h
 DIFFERENCE |= {f"test_loss_difference_{figure}": -0.01 for figure in ("mean", "std")} | {"p_holm": 0.00123}
 
 
-def differences(**change) -> pd.DataFrame:
+def contrast(**change) -> pd.DataFrame:
     return pd.DataFrame([DIFFERENCE | change])
 
 
 def test_the_best_variant_is_set_beside_the_next_that_is_not_the_same():
     start = "small: fast is best with a test accuracy of 95.00 ± 0.20 %"
     ends = {
-        "a real difference": differences(),
-        "not shown to be a real difference, after the correction for 1 difference": differences(real=False),
+        "a real difference": contrast(),
+        "not shown to be a real difference, after the correction for 1 difference": contrast(real=False),
     }
     for end, table in ends.items():
         expected = f"{start}, 5.00 points above slow (95 % interval 3.00 to 7.00): {end}."
-        assert sentences.best("small", SUMMARY, table) == expected
-    swapped = differences(variant="slow", other="fast", test_accuracy_difference_mean=-0.05)
+        assert differences.leader("small", SUMMARY, table) == expected
+    swapped = contrast(variant="slow", other="fast", test_accuracy_difference_mean=-0.05)
     swapped = swapped.assign(test_accuracy_difference_low=-0.07, test_accuracy_difference_high=-0.03)
-    assert sentences.best("small", SUMMARY, swapped) == sentences.best("small", SUMMARY, differences())
-    few = differences(test_accuracy_difference_low=math.nan, real=math.nan)
-    assert sentences.best("small", SUMMARY, few) == f"{start}, 5.00 points above slow."
-    assert sentences.best("small", SUMMARY[1:], differences()[:0]) == f"{start}."
-    assert sentences.best("small", SUMMARY.assign(test_accuracy_mean=math.nan), differences()) == (
+    assert differences.leader("small", SUMMARY, swapped) == differences.leader("small", SUMMARY, contrast())
+    few = contrast(test_accuracy_difference_low=math.nan, real=math.nan)
+    assert differences.leader("small", SUMMARY, few) == f"{start}, 5.00 points above slow."
+    assert differences.leader("small", SUMMARY[1:], contrast()[:0]) == f"{start}."
+    assert differences.leader("small", SUMMARY.assign(test_accuracy_mean=math.nan), contrast()) == (
         "small: every variant diverged."
     )
 
@@ -70,57 +72,50 @@ def optimizers(**verdicts) -> pd.DataFrame:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("verdicts", "end"),
-    [
-        ([], "."),
-        (["identical", "identical"], ", and all twins are identical."),
-        (["identical", "rounding"], "; twins differ only by rounding."),
-        (["identical", "different"], ", but not all twins agree."),
-    ],
-)
-def test_right_rules_are_said_in_one_sentence_with_the_twins(verdicts, end):
-    twins = pd.DataFrame({"verdict": verdicts})
-    said = sentences.rules(optimizers(sgd="equal", lion="equal"), twins)
-    assert said == [f"All update rules that have a class in torch.optim equal it{end}"]
-
-
-def test_each_wrong_rule_is_named():
-    assert sentences.rules(optimizers(sgd="different", lion="different"), pd.DataFrame()) == [
+def test_the_rules_are_said_to_be_right_or_each_wrong_one_is_named():
+    assert verdicts.answer(optimizers(sgd="equal", lion="equal")) == [
+        "In the check, every update rule that has a class in `torch.optim` equals it."
+    ]
+    assert verdicts.answer(optimizers(sgd="different", lion="different")) == [
         "The rule of sgd differs from torch.optim.SGD: `make check` says how.",
         "The rule of lion has a mistake: `make check` says how.",
     ]
 
 
 @pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([], []),
+        (["identical", "identical"], ["All twins are the same to the bit."]),
+        (["identical", "same rule", "different rule"], ["2 of 3 pairs of twins are not the same to the bit."]),
+    ],
+)
+def test_the_twins_are_counted(verdicts, said):
+    assert compare_twins.answer(pd.DataFrame({"verdict": verdicts})) == said
+
+
+@pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"verdict": "identical"}, "are the same to the bit"),
+        ({"verdict": "identical"}, "a and b are the same to the bit"),
+        ({}, "the check finds no difference between their rules. A minibatch loss differs by at most 2.0e-05 nats, a"),
         (
-            {"verdict": "rounding"},
-            "over the first 468 iterations in double precision; their losses are at most 2.0e-05",
+            {"first_visible_iteration": 90.0},
+            "(more than 10⁻³ from iteration 90 on), a final test accuracy by at most 0.50 points",
         ),
+        ({"instructions": "AVX2 and AVX512"}, "They ran on processors with other instructions (AVX2 and AVX512)."),
         (
-            {"verdict": "rounding", "first_visible_iteration": 90.0},
-            "apart from iteration 90 on, and their final test accuracies up to 0.50 points",
-        ),
-        (
-            {"verdict": "rounding", "instructions": "AVX2 and AVX512"},
-            "on other processors (AVX2 and AVX512), which round",
-        ),
-        (
-            {"verdict": "different", "first_different_iteration": 200.0},
-            "do not follow the same rule: in double precision they are further apart than rounding takes them, from "
-            "iteration 200 on",
+            {"verdict": "different rule"},
+            "a and b are not the same to the bit; the check says that the rule from scratch",
         ),
     ],
 )
 def test_each_verdict_on_twins_is_a_sentence(change, words):
-    row = {"network": "small", "custom": "a", "torch": "b", "max_loss_difference": 2e-5}
-    row |= {"compared_iterations": 468.0, "first_visible_iteration": math.nan, "max_accuracy_difference": 0.005}
-    row["instructions"] = ""
-    sentence = sentences.twins(row | change)
+    row = {"network": "small", "custom": "a", "torch": "b", "verdict": "same rule", "max_loss_difference": 2e-5}
+    row |= {"first_visible_iteration": math.nan, "max_accuracy_difference": 0.005, "instructions": ""}
+    sentence = compare_twins.in_a_sentence(row | change)
     assert sentence.startswith("small: a and b ") and words in sentence
+    assert "rounding" not in sentence and "amplif" not in sentence, "no cause was tested"
 
 
 def reproduction(*ratios, left_out="") -> pd.DataFrame:
@@ -133,44 +128,57 @@ def reproduction(*ratios, left_out="") -> pd.DataFrame:
 
 
 def test_reproduction_is_a_sentence_with_both_distances():
-    assert sentences.reproduces("small", reproduction(math.log(1.01), math.log(0.98), left_out="x: lr is 1")) == (
+    assert compare_published.in_a_sentence(
+        "small", reproduction(math.log(1.01), math.log(0.98), left_out="x: lr is 1")
+    ) == (
         "small reproduces the lab's printed figures: the sheet's mean training loss over all epochs is 1.0 % above "
         "ours for sgd and 2.0 % below ours for momentum; by chance they differ by up to 4.3 %. Not compared: x: lr is "
         "1; x: lr is 1."
     )
-    assert sentences.reproduces("small", reproduction(0, 0.1)).startswith("small does not reproduce the lab's")
-    assert "is finite, unlike ours for sgd and " in sentences.reproduces("small", reproduction(-math.inf, 0))
-    nothing = reproduction(0, 0).assign(log_ratio=math.nan)
-    assert sentences.reproduces("small", nothing).endswith("no variant repeats one of the lab's trainings, so nothing "
-                                                           "is compared.")  # fmt: skip
-
-
-def test_the_answer_warns_of_few_seeds_of_diverged_variants_and_of_other_data():
-    summary = SUMMARY.assign(seeds=2, diverged_seeds=[1, 0, 0], diverged_iteration=[30, math.nan, math.nan])
-    answer = sentences.answer(
-        summary, differences(), optimizers(sgd="equal"), pd.DataFrame({"verdict": []}), reproduction()
+    assert compare_published.in_a_sentence("small", reproduction(0, 0.1)).startswith(
+        "small does not reproduce the lab's"
     )
-    assert "slow diverged on small: 1 of 2 seeds, from iteration 30 on. Try a lower learning rate." in answer
-    assert "2 seeds only: 4 or more give intervals, and show which differences are real." in answer
-    assert answer[-1] == "The data is not MNIST: the lab's figures do not apply."
-    assert tables.summary(summary)["test accuracy, %"][0] == "diverged: 1 of 2 seeds, from iteration 30"
+    assert "is finite, unlike ours for sgd and " in compare_published.in_a_sentence("small", reproduction(-math.inf, 0))
+    nothing = compare_published.in_a_sentence("small", reproduction(0, 0).assign(log_ratio=math.nan))
+    assert nothing == "small: no variant repeats one of the lab's trainings, so nothing is compared."
+
+
+SAME = {"small": {"slow": ["slow"], "fast": ["fast", "its_twin"]}}
+
+
+def test_the_answer_warns_of_few_seeds_and_of_diverged_variants():
+    summary = SUMMARY.assign(seeds=2, diverged_seeds=[1, 0, 0], diverged_iteration=[30, math.nan, math.nan])
+    assert summarize.answer(summary) == [
+        "slow diverged on small: 1 of 2 seeds, from iteration 30 on. Try a lower learning rate.",
+        "2 seeds only: 4 or more give intervals, and show which differences are real.",
+    ]
+    assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "diverged: 1 of 2 seeds, from iteration 30"
+
+
+def test_variants_that_are_the_same_to_the_bit_have_one_row_and_others_with_the_same_numbers_have_two():
+    same = summarize.section(SUMMARY, SAME).table
+    assert same["variant"].tolist() == ["slow", "fast, its_twin"]
+    apart = summarize.section(SUMMARY, {"small": {name: [name] for name in SUMMARY["variant"]}}).table
+    assert apart["variant"].tolist() == ["slow", "fast", "its_twin"]
+    assert apart["test accuracy, %"].tolist() == ["90.00 ± 0.20", "95.00 ± 0.20", "95.00 ± 0.20"]
 
 
 def test_tables_give_per_cent_and_say_when_a_difference_is_not_shown():
-    rows = differences(real=False).to_dict("records") + differences(real=math.nan, p_holm=math.nan).to_dict("records")
-    shown = tables.differences(pd.DataFrame(rows))
+    rows = contrast(real=False).to_dict("records") + contrast(real=math.nan, p_holm=math.nan).to_dict("records")
+    (shown,) = (its.table for its in differences.sections(pd.DataFrame(rows), shuffle=True))
     assert shown["real?"].tolist() == ["not shown", "too few seeds"]
     assert shown.loc[0, "95 % interval"] == "3.00 to 7.00"
     assert shown["p, corrected"].tolist() == ["0.001", ""]
     one_seed = SUMMARY.assign(test_accuracy_std=math.nan, test_accuracy_low=math.nan)
-    assert tables.summary(one_seed).loc[0, ["test accuracy, %", "95 % interval"]].tolist() == ["90.00", ""]
-    wrong = tables.wrong_settings(optimizers(sgd="different", lion="equal"))
-    assert wrong.to_dict("records") == [
-        {"rule": "sgd", "setting": "lr 1", "from step": 2} | {"mistake": "none of the known ones"}
+    shown = summarize.section(one_seed, SAME).table
+    assert shown.loc[0, ["test accuracy, %", "95 % interval"]].tolist() == ["90.00", ""]
+    _, wrong = verdicts.sections(optimizers(sgd="different", lion="equal"))
+    assert wrong.table.to_dict("records") == [
+        {"rule": "sgd", "setting": "lr 1", "from step": "2"} | {"mistake": "none of the known ones"}
     ]
 
 
-def test_many_settings_are_a_matrix_and_few_a_list():
+def test_many_variants_are_a_matrix_and_few_a_list():
     names = ["a", "b", "c", "d", "e"]
     rows = [
         DIFFERENCE | {"variant": one, "other": other, "real": one == "e", "test_accuracy_difference_mean": 0.01 * i}
@@ -178,18 +186,19 @@ def test_many_settings_are_a_matrix_and_few_a_list():
     ]
     across = DIFFERENCE | {"other_network": "large", "other": "fast"}
     table = pd.DataFrame([*rows, across])
-    matrix = tables.matrices(table)["small"]
+    listed, matrix = (its.table for its in differences.sections(table, shuffle=False))
     assert matrix.columns.tolist() == ["row − column, points", *names]
     assert matrix.loc[0].tolist() == ["a", "", "+0.00", "-1.00", "-2.00", "-3.00 *"]
     assert matrix.loc[4].tolist() == ["e", "+3.00 *", "+6.00 *", "+8.00 *", "+9.00 *", ""]
-    assert tables.differences(table)["difference"].tolist() == ["fast: small − large"]
+    assert listed["difference"].tolist() == ["fast: small − large"]
     few = table[~table[["variant", "other"]].isin(["e"]).any(axis=1)]
-    assert tables.matrices(few) == {} and len(tables.differences(few)) == 7
+    (listed,) = (its.table for its in differences.sections(few, shuffle=False))
+    assert len(listed) == 7
 
 
 def test_the_networks_and_their_training_are_described():
     record = {"epochs": 1, "batch_size": 128, "seeds": 5}
-    assert sentences.trained(
+    assert exercises.trained(
         {"wide": {"hidden": [100, 100], "activation": "relu"}, "small": {"hidden": [50], "activation": "tanh"}}, record
     ) == (
         "Networks: wide (100-100 hidden units, relu) and small (50 hidden units, tanh). Each was trained for 1 epoch, "
@@ -197,21 +206,20 @@ def test_the_networks_and_their_training_are_described():
     )
 
 
-def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training():
+def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training(tmp_path):
     figure = {"network": "small", "variant": "a", "epoch": 19, "split": "test", "metric": "accuracy"}
-    figure |= {"published": 0.912, "mean": 0.91, "std": 0.004, "low": 0.9, "high": 0.92}
+    figure |= {"published": 0.912, "mean": 0.91, "std": 0.004}
     mean_loss = {"split": "train_cumulative", "metric": "loss", "published": 0.36, "mean": 0.35, "std": math.nan}
-    rows = [
-        figure | {"variant": "initial", "epoch": math.nan},
-        figure | {"epoch": 18},
-        figure,
-        figure | mean_loss | {"low": math.nan, "high": math.nan},
+    rows = [figure | {"variant": "initial", "epoch": math.nan}, figure | {"epoch": 18}, figure, figure | mean_loss]
+    pd.DataFrame(rows).to_csv(tmp_path / "published.csv", index=False)
+    pd.DataFrame(columns=compare_published.VERDICTS).to_csv(tmp_path / "reproduction.csv", index=False)
+    (section,) = compare_published.sections(tmp_path)
+    assert section.table.to_numpy().tolist() == [
+        ["small", "initial", "test accuracy, %", "91.20", "91.00 ± 0.40"],
+        ["small", "a", "test accuracy, %", "91.20", "91.00 ± 0.40"],
+        ["small", "a", "mean training loss, nats", "0.3600", "0.3500"],
     ]
-    assert tables.published(pd.DataFrame(rows)).to_numpy().tolist() == [
-        ["small", "initial", "test accuracy, %", "91.20", "91.00 ± 0.40", "90.00 to 92.00"],
-        ["small", "a", "test accuracy, %", "91.20", "91.00 ± 0.40", "90.00 to 92.00"],
-        ["small", "a", "mean training loss, nats", "0.3600", "0.3500", ""],
-    ]
+    assert compare_published.answer(tmp_path) == ["The data is not MNIST: the lab's figures do not apply."]
 
 
 @pytest.fixture(scope="module")
@@ -304,7 +312,7 @@ def test_page_summary_and_terminal_say_the_same(page, finished):
     answer = (finished.path / "results/summary.md").read_text(encoding="utf-8").split("\n\n")[0]
     lines = [line.removeprefix("- ") for line in answer.splitlines()]
     assert len(lines) >= 4
-    assert all(line in page.text for line in lines)
+    assert all(line.replace("`", "") in page.text for line in lines)
     assert answer in (finished.path / "terminal").read_text()
 
 
@@ -326,7 +334,10 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     run = checkout.snakemake()
     assert "\n- The rule of sgd differs from torch.optim.SGD: `make check` says how.\n" in run.stdout
     page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
-    assert page.text.count("custom_momentum and torch_momentum do not follow the same rule") == 2, "on both networks"
+    assert (
+        page.text.count("custom_momentum and torch_momentum are not the same to the bit; the check says that the rule")
+        == 2
+    ), "on both networks"
     assert page.text.count("custom_sgd and torch_sgd are the same to the bit") == 2
     assert "(1 − μ) g in place of g, with v = 0 at first: v = μ v + (1 - μ) g" in page.text
 

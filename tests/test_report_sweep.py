@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from descent import sentences, tables
+from descent.sweep import rank, report_sweep
 from pages import Page
 from test_report import rows_of, spread
 
@@ -43,7 +43,7 @@ BEHIND = "At most this many points behind the best: c 3.00."
     ],
 )
 def test_the_answer_says_who_may_be_the_best_and_how_far_the_others_are_behind(ranking, lines):
-    assert sentences.ranking(ranking) == lines
+    assert rank.answer(ranking) == lines
 
 
 def test_optimizers_that_lost_every_trial_are_in_the_ranking_without_numbers_and_lost_runs_are_counted():
@@ -62,7 +62,7 @@ def test_optimizers_that_lost_every_trial_are_in_the_ranking_without_numbers_and
     second = best | {"optimizer": "b", "may_be_best": False, "behind_at_most": 0.025, "diverged_runs": 0}
     lost = best | {"optimizer": "c", "may_be_best": math.nan, "setting": "", "default_diverged_runs": 4}
     end = [9, "lr 0.1", "1.5", "lr 0.001", "80.00 ± 2.00"]
-    assert tables.ranking(pd.DataFrame([best, second, lost])).to_numpy().tolist() == [
+    assert rank.section(pd.DataFrame([best, second, lost])).table.to_numpy().tolist() == [
         ["a", "yes", "90.00 ± 1.00 (1 of 4 runs diverged)", "85.00", "0.10", *end],
         ["b", "no", "90.00 ± 1.00", "85.00", "2.50", *end],
         ["c", "", "", "", "", 9, "every trial lost a seed", "", "lr 0.001", "80.00 ± 2.00 (4 of 4 runs diverged)"],
@@ -71,7 +71,7 @@ def test_optimizers_that_lost_every_trial_are_in_the_ranking_without_numbers_and
 
 def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config():
     config = {"network": "small", "validation": 5000, "seeds": 3, "final_seeds": 1}
-    said = sentences.sweep(config, {"epochs": 5, "batch_size": 64, "shuffle": True})
+    said = report_sweep.how(config, {"epochs": 5, "batch_size": 64, "shuffle": True})
     assert "which have the network small, 5 epochs and minibatches of 64, shuffled anew in each epoch." in said
     assert "the mean of 3 seeds on the last 5000 training images, with which no run trains." in said
     assert "in the same way, with 1 new seed, and tested once." in said
@@ -80,7 +80,7 @@ def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config(
 def test_the_page_and_the_markdown_show_the_same_answer_and_every_number_is_that_of_its_file(swept):
     page = Page((swept.path / "results/sweep.html").read_text(encoding="utf-8"))
     answer = (swept.path / "results/sweep/ranking.md").read_text(encoding="utf-8").split("\n\n")[0]
-    assert all(line.removeprefix("- ") in page.text for line in answer.splitlines())
+    assert all(line.removeprefix("- ").replace("`", "") in page.text for line in answer.splitlines())
     assert "adam: the chosen lr is at the edge of its grid." in answer
     assert all(address.startswith("data:") for address in page.addresses)
     for shown, row in zip(page.tables["sweep/ranking.csv"], rows_of(swept, "sweep/ranking.csv"), strict=True):

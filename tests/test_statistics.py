@@ -3,7 +3,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from descent.compare.statistics import compare_with_best, crossed_interval, describe, holm, prediction_interval
+from descent.compare.statistics import compare_with_best, crossed_interval, describe, holm
 from scipy.stats import t as student
 from scipy.stats import ttest_1samp
 
@@ -104,22 +104,6 @@ def test_holms_correction():
 def test_holms_correction_keeps_the_error_over_all_contrasts():
     p = np.random.default_rng(0).random((4000, 6))
     assert np.mean([(holm(row) < 0.05).any() for row in p]) == pytest.approx(0.05, abs=0.012)
-
-
-def test_the_prediction_interval_contains_one_more_value_in_95_of_100_cases():
-    random = np.random.default_rng(0)
-    inside = 0
-    for values in random.normal(3, 2, (4000, 6)):
-        low, high = prediction_interval(values[:5])
-        inside += low <= values[5] <= high
-    assert inside / 4000 == pytest.approx(0.95, abs=0.012)  # 3.5 standard deviations of this count
-
-
-def test_the_prediction_interval_is_students_with_the_spread_of_the_new_value():
-    # Of 1 and 3 the deviation is √2, and t for one degree of freedom is 12.706: 12.706 · √2 · √(3/2)
-    half = 12.706 * math.sqrt(3)
-    assert prediction_interval([1.0, 3.0]) == pytest.approx((2 - half, 2 + half), rel=1e-4)
-    assert np.isnan(prediction_interval([1.0])).all()
 
 
 def test_comparisons_with_the_best_are_hsus():

@@ -2,10 +2,11 @@
 
 import yaml
 from checkouts import REPOSITORY
-from descent.experiment import grids as sweep
+from descent.experiment import grids
 from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options
-from descent.experiment.variants import CONSTANT, figures, in_words, name_of, own_rule, twin_settings, twins
+from descent.experiment.variants import CONSTANT, in_words, name_of, own_rule, twin_hyperparameters, twins_of
 from descent.optimizers import FOLDER
+from descent.report.figures import figures
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 VARIANTS = {
@@ -66,18 +67,20 @@ def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_
 
 
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
-    assert twins(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
-    assert twins({name: {"implementation": "torch"} | SGD for name in "ab"}) == []
-    assert twin_settings(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
+    assert twins_of(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
+    assert twins_of({name: {"implementation": "torch"} | SGD for name in "ab"}) == []
+    assert twin_hyperparameters(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
     assert [own_rule(VARIANTS[name]) for name in ("custom_sgd", "torch_sgd")] == [("sgd",), ()]
 
 
 def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_that_is_no_torch_twin():
-    assert figures(VARIANTS) == {
-        "curves": list(VARIANTS),
-        "custom_sgd+torch_sgd": ["custom_sgd", "torch_sgd"],
-        "again+torch_sgd": ["again", "torch_sgd"],
-    } | {f"{variant}/curves": [variant] for variant in VARIANTS if variant != "torch_sgd"}
+    assert [(its.name, its.kind, its.variants) for its in figures(list(VARIANTS), twins_of(VARIANTS))] == [
+        ("curves", "all", list(VARIANTS)),
+        ("test", "test", list(VARIANTS)),
+        ("custom_sgd+torch_sgd", "twins", ["custom_sgd", "torch_sgd"]),
+        ("again+torch_sgd", "twins", ["again", "torch_sgd"]),
+        *((f"{variant}/curves", "alone", [variant]) for variant in VARIANTS if variant != "torch_sgd"),
+    ]
 
 
 def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
@@ -88,43 +91,43 @@ def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
 
 
 def test_the_default_grids_have_as_many_trials_each():
-    assert {len(sweep.points(grid)) for grid in GRIDS.values()} == {7}
-    assert name_of(sweep.points(GRIDS["momentum"])[2]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
-    assert name_of(sweep.default(GRIDS["momentum"])) == "sgd_lr=0.001_momentum=0.9_schedule=linear"
+    assert {len(grids.points(grid)) for grid in GRIDS.values()} == {7}
+    assert name_of(grids.points(GRIDS["momentum"])[2]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
+    assert name_of(grids.default(GRIDS["momentum"])) == "sgd_lr=0.001_momentum=0.9_schedule=linear"
 
 
 def test_schedule_and_warmup_may_be_axes():
     grid = {"optimizer": "sgd", "lr": 0.1, "schedule": ["constant", "cosine"], "warmup": [0, 0.05]}
-    assert len(sweep.points(grid)) == 4
-    assert name_of(sweep.points(grid)[-1]) == "sgd_lr=0.1_schedule=cosine_warmup=0.05"
-    assert name_of(sweep.default(grid)) == "sgd_lr=0.1_schedule=constant_warmup=0"
-    assert sweep.edges(grid, sweep.points(grid)[-1]) == ["warmup"]
-    options = train_options(studies(CONFIG | {"variants": {"x": sweep.points(grid)[-1]}})["a"], "x", "cpu")
+    assert len(grids.points(grid)) == 4
+    assert name_of(grids.points(grid)[-1]) == "sgd_lr=0.1_schedule=cosine_warmup=0.05"
+    assert name_of(grids.default(grid)) == "sgd_lr=0.1_schedule=constant_warmup=0"
+    assert grids.edges(grid, grids.points(grid)[-1]) == ["warmup"]
+    options = train_options(studies(CONFIG | {"variants": {"x": grids.points(grid)[-1]}})["a"], "x", "cpu")
     assert """--hyperparameters '{"lr": 0.1}' """ in options and options.endswith(
         "--schedule cosine --no-shuffle --warmup 0.05"
     )
 
 
 def test_spaced_values_are_powers_of_ten_to_six_digits():
-    assert sweep.values({"log10": [-2, 0], "points": 5}) == [0.01, 0.0316228, 0.1, 0.316228, 1]
-    assert sweep.values({"log10": [-2, 0], "points": 1}) == [0.01]
+    assert grids.axis_values({"log10": [-2, 0], "points": 5}) == [0.01, 0.0316228, 0.1, 0.316228, 1]
+    assert grids.axis_values({"log10": [-2, 0], "points": 1}) == [0.01]
 
 
 def test_a_grid_has_every_combination_row_by_row_of_learning_rates():
-    points = sweep.points({"momentum": [0, 0.9], "optimizer": "sgd", "lr": [0.1, 1]})
+    points = grids.points({"momentum": [0, 0.9], "optimizer": "sgd", "lr": [0.1, 1]})
     assert [(point["lr"], point["momentum"]) for point in points] == [(0.1, 0), (1, 0), (0.1, 0.9), (1, 0.9)]
 
 
 def test_a_point_has_one_name_whatever_the_order_of_the_grids_keys():
     adam = {"optimizer": "adam", "lr": [0.1, 0.2], "betas": [0.9, 0.99], "eps": 1e-6}
     names = ["adam_lr=0.1_betas=0.9-0.99_eps=1e-06", "adam_lr=0.2_betas=0.9-0.99_eps=1e-06"]
-    assert sweep.trials({"a": adam, "b": dict(reversed(adam.items()))}) == names
-    assert name_of(sweep.default(adam)) == "adam_lr=0.001_betas=0.9-0.99_eps=1e-06"
+    assert grids.trials({"a": adam, "b": dict(reversed(adam.items()))}) == names
+    assert name_of(grids.default(adam)) == "adam_lr=0.001_betas=0.9-0.99_eps=1e-06"
     two = adam | {"betas": [[0.9, 0.99], [0.5, 0.9]]}
-    assert sweep.default(two)["betas"] == [0.9, 0.999]
-    assert sweep.swept(two) == ["lr", "betas"]
-    assert [sweep.edges(two, point) for point in sweep.points(two)[:2]] == [["lr"], ["lr"]], "the smallest, the largest"
-    assert [sweep.edges({"optimizer": "sgd", "lr": [1, 0.1, 10]}, {"lr": lr}) for lr in (1, 0.1)] == [[], ["lr"]]
+    assert grids.default(two)["betas"] == [0.9, 0.999]
+    assert grids.swept(two) == ["lr", "betas"]
+    assert [grids.edges(two, point) for point in grids.points(two)[:2]] == [["lr"], ["lr"]], "the smallest, the largest"
+    assert [grids.edges({"optimizer": "sgd", "lr": [1, 0.1, 10]}, {"lr": lr}) for lr in (1, 0.1)] == [[], ["lr"]]
 
 
 def test_a_run_of_another_setting_or_another_rule_contradicts_its_study():

@@ -7,17 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from descent.compare.summarize import (
+from descent.compare.differences import (
     DIFFERENCES,
-    Final,
+    Outcome,
     contrasts,
     describe_difference,
     describe_differences,
-    describe_final,
-    read,
-    running_means,
+    outcome,
 )
-from descent.run import TEXT, Run, read_table
+from descent.compare.summarize import describe_final, running_means
+from descent.run import Run, read_table, same_bits
 
 IMAGES = 10
 
@@ -33,19 +32,17 @@ def evaluation(accuracies: list[float]) -> pd.DataFrame:
     )
 
 
-def run(accuracies, diverged=(), implementation="custom", lr=0.1, schedule="constant") -> SimpleNamespace:
+def run(accuracies, diverged=()) -> SimpleNamespace:
     """A run whose seeds are right about the first of ten images, as many as make their accuracy."""
-    record = {"implementation": implementation, "optimizer": "sgd", "hyperparameters": {"lr": lr}}
     return SimpleNamespace(
         evaluation=evaluation(accuracies),
         correct=(np.arange(IMAGES) < np.round(np.array(accuracies) * IMAGES)[:, None]).astype(float),
         diverged=dict.fromkeys(diverged, 30),
-        record=record | {"schedule": schedule, "warmup": 0},
     )
 
 
-def final(accuracies, diverged=(), network="small", variant="a", wrong=(), **record) -> Final:
-    return read(network, variant, run(accuracies, diverged, **record), set(wrong))
+def final(accuracies, diverged=(), network="small", variant="a") -> Outcome:
+    return outcome(network, variant, run(accuracies, diverged))
 
 
 def test_the_summary_is_that_of_the_last_epoch():
@@ -68,36 +65,28 @@ def test_differences_are_taken_seed_by_seed():
     )
 
 
-VARIANTS = {
-    "custom_a": {},
-    "torch_a": {"implementation": "torch"},
-    "custom_b": {"lr": 0.2},
-    "decayed": {"schedule": "linear"},
-}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "once"),
-    [((), ["custom_a", "custom_b", "decayed"]), ([("sgd", "lr 0.1")], list(VARIANTS))],
-    ids=["right", "wrong"],
-)
-def test_twins_count_once_if_their_rule_is_right(wrong, once):
-    finals = [
-        final([0.5] * 4, network=network, variant=variant, wrong=wrong, **record)
-        for network in ("small", "large")
-        for variant, record in VARIANTS.items()
-    ]
+def test_every_two_variants_of_a_network_and_a_variant_of_two_networks_are_compared():
+    names = ["a", "b", "c"]
+    finals = [final([0.5] * 4, network=network, variant=name) for network in ("small", "large") for name in names]
     found = {(one.network, one.variant, other.network, other.variant) for one, other in contrasts(finals)}
     expected = {
-        (network, one, network, other) for network in ("small", "large") for other, one in combinations(once, 2)
+        (network, one, network, other) for network in ("small", "large") for other, one in combinations(names, 2)
     }
-    assert found == expected | {("large", variant, "small", variant) for variant in once}
+    assert found == expected | {("large", name, "small", name) for name in names}
+
+
+def test_only_trainings_that_are_the_same_to_the_bit_count_once(tmp_path):
+    bits = {"a": ("losses", "W"), "b": ("losses", "W"), "c": ("losses", "V"), "d": ("others", "W")}
+    runs = {name: Run(tmp_path) for name in bits}
+    for name, (losses, parameters) in bits.items():
+        runs[name].record = {"sha256": {"training.csv": losses, "parameters.safetensors": parameters}}
+    assert same_bits(runs) == {"a": ["a", "b"], "c": ["c"], "d": ["d"]}
 
 
 def test_a_difference_is_real_after_the_correction_alone():
     random = np.random.default_rng(0)
     scatter = random.normal(0, 0.02, (8, 5))
-    finals = [final(list(0.5 + 0.03 * (i == 0) + scatter[i]), variant=f"v{i}", lr=i + 1) for i in range(8)]
+    finals = [final(list(0.5 + 0.03 * (i == 0) + scatter[i]), variant=f"v{i}") for i in range(8)]
     table = describe_differences(contrasts(finals))
     assert list(table) == DIFFERENCES
     assert (table["real"] == (table["p_holm"] < 0.05)).all()
@@ -138,12 +127,10 @@ def test_a_target_is_reached_after_as_many_epochs_as_the_median_seed_needs(tmp_p
     assert math.isnan(found[2]["epochs"]) and found[2]["reached"] == 0
 
 
-def test_names_are_read_as_they_are_written_and_numbers_as_numbers(tmp_path):
-    header = ",".join(["network", "variant", "other_network", "other", "custom", "torch", "optimizer", "setting"])
-    header += ",trial,default_setting,edge,other_choices,verdict,mistake,left_out,instructions,seeds,p"
-    (tmp_path / "table.csv").write_text(f"{header}\n{'007,' * 16}4,\n{'nan,' * 15},5,0.5\n")
-    table = read_table(tmp_path / "table.csv")
-    assert (table.loc[0, TEXT] == "007").all() and table.loc[1, TEXT].tolist() == ["nan"] * 15 + [""]
+def test_text_is_read_as_it_is_written_and_numbers_as_numbers(tmp_path):
+    (tmp_path / "table.csv").write_text("# a comment\nnetwork,mistake,seeds,p\n007,007,4,\nnan,,5,0.5\n")
+    table = read_table(tmp_path / "table.csv", ["network", "mistake", "none of its columns"])
+    assert table["network"].tolist() == ["007", "nan"] and table["mistake"].tolist() == ["007", ""]
     assert table["seeds"].tolist() == [4, 5]
     assert math.isnan(table["p"][0]) and table["p"][1] == 0.5
 

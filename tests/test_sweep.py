@@ -10,7 +10,7 @@ from checkouts import REPOSITORY
 from descent.run import Run
 from safetensors.torch import load_file, save_file
 
-TRIALS = {f"sgd_lr={lr}_momentum={momentum}" for lr in (0.01, 0.1, 1000) for momentum in (0, 0.9)}
+TRIALS = {f"sgd_lr={lr}_momentum={momentum}" for lr in (0.01, 0.05, 1000) for momentum in (0, 0.9)}
 TRIALS |= {"adam_lr=0.001_schedule=linear", "adam_lr=0.01_schedule=linear"}
 TABLES = {"choose", "rank", "plot_sweep", "report_sweep"}
 

@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 from cases import RECIPES
+from checkouts import PACKAGE
 from descent.data.mnist import Split
 from descent.files import write_tensors
-from descent.sources import PACKAGE
 from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import evaluate
 from descent.train.network import Parameters, initialize, stack

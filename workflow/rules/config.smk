@@ -14,7 +14,7 @@ if not WORKFLOW.is_dir():
 HERE = ("", os.getcwd(), str(WORKFLOW.parent))
 sys.path[:] = [str(WORKFLOW), *(path for path in sys.path if path not in HERE)]  # a file random.py here is none of ours
 
-from descent.experiment.config import classes, experiment_schema, load, validate, validate_sweep
+from descent.experiment.config import classes, experiment_schema, read_yaml, validate, validate_sweep
 
 
 @contextmanager
@@ -42,11 +42,11 @@ def mistake_of_the_sweep(config):
 
 if Path("config.yaml").exists():
     with one_line_for_a_mistake("config.yaml"):
-        written = load(Path("config.yaml").read_bytes())
+        written = read_yaml(Path("config.yaml").read_bytes())
     check_all(written)
 for file in workflow.overwrite_configfiles:
     with one_line_for_a_mistake(file):
-        load(Path(file).read_bytes())
+        read_yaml(Path(file).read_bytes())
 
 
 configfile: "config.yaml"

@@ -66,8 +66,8 @@ def check_file(file: Path) -> Answer:
     return said, rows or [["", "", "no", said[0].removeprefix("✗ ")]]
 
 
-def answer(file: Path, pipe: Connection) -> None:
-    """Check a file and send the answer: what a process of its own does. What the file prints is lost."""
+def check_and_send(file: Path, pipe: Connection) -> None:
+    """Check a file and send the check_and_send: what a process of its own does. What the file prints is lost."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -83,7 +83,7 @@ def answer(file: Path, pipe: Connection) -> None:
 
 
 def check_files(files: list[Path]) -> Iterator[tuple[Path, Answer]]:
-    """Check files on all cores; yield each with its answer when it is there."""
+    """Check files on all cores; yield each with its check_and_send when it is there."""
     # Once for all files: what PyTorch imports late, and the trajectories of the classes.
     text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
     for name in {"sgd", *re.findall(r"^def (\w+)", text, re.MULTILINE)}.intersection(names()):
@@ -93,7 +93,7 @@ def check_files(files: list[Path]) -> Iterator[tuple[Path, Answer]]:
     while left or running:
         while left and len(running) < len(os.sched_getaffinity(0)):
             file, (ours, its) = left.pop(0), context.Pipe(duplex=False)
-            process = context.Process(target=answer, args=(file.resolve(), its))
+            process = context.Process(target=check_and_send, args=(file.resolve(), its))
             process.start()
             its.close()
             running[ours] = file, process, time.monotonic() + SECONDS

@@ -87,7 +87,7 @@ def answer(twins: pd.DataFrame) -> list[str]:
     ]
 
 
-def in_full(row: Row) -> str:
+def in_a_sentence(row: Row) -> str:
     """A row of twins.csv."""
     pair = f"{row['network']}: {row['custom']} and {row['torch']}"
     if row["verdict"] == IDENTICAL:
@@ -118,7 +118,7 @@ def section(twins: pd.DataFrame) -> Section:
     return Section(
         "Are the twins alike?",
         f"Twins are variants that differ only in `implementation`: ours from scratch, and PyTorch's.{none}",
-        [in_full(row) for row in twins.to_dict("records")],
+        [in_a_sentence(row) for row in twins.to_dict("records")],
         caption="All distances:",
         file="twins.csv",
     )

@@ -24,7 +24,7 @@ DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high",
 MOST_IN_A_LIST = 4  # variants whose differences are listed pair by pair
 
 
-class Final(NamedTuple):
+class Outcome(NamedTuple):
     """What a variant of a network reaches on the test set."""
 
     network: str
@@ -33,15 +33,15 @@ class Final(NamedTuple):
     correct: np.ndarray  # [seeds, images], 0 or 1
 
 
-def final(network: str, variant: str, run: Run) -> Final:
+def outcome(network: str, variant: str, run: Run) -> Outcome:
     """Read what a variant reaches; seeds that diverged are NaN."""
     last = run.evaluation[run.evaluation["epoch"] == run.evaluation["epoch"].max()].set_index("seed")[[*METRICS]]
     lost, correct = last.index.isin(list(run.diverged)), run.correct
     last[lost] = correct[lost] = math.nan
-    return Final(network, variant, last, correct)
+    return Outcome(network, variant, last, correct)
 
 
-def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
+def contrasts(finals: Iterable[Outcome]) -> list[tuple[Outcome, Outcome]]:
     """The pairs to compare: two variants of one network, and a variant of two networks."""
     return [
         (one, other)
@@ -50,7 +50,7 @@ def contrasts(finals: Iterable[Final]) -> list[tuple[Final, Final]]:
     ]
 
 
-def describe_difference(one: Final, other: Final) -> Row:
+def describe_difference(one: Outcome, other: Outcome) -> Row:
     """``one`` minus ``other``, seed by seed: a row of differences.csv, without its last two columns.
 
     Variants of a network start alike and see the same minibatches, seed by seed, so what the seed adds to both
@@ -64,7 +64,7 @@ def describe_difference(one: Final, other: Final) -> Row:
     return row | {"test_accuracy_difference_low": low, "test_accuracy_difference_high": high, "p": p}
 
 
-def describe_differences(pairs: list[tuple[Final, Final]]) -> pd.DataFrame:
+def describe_differences(pairs: list[tuple[Outcome, Outcome]]) -> pd.DataFrame:
     """differences.csv: a difference is ``real`` if its p, corrected for the number of contrasts, is below 5 %."""
     table = pd.DataFrame([describe_difference(*pair) for pair in pairs], columns=DIFFERENCES)
     table["p_holm"] = holm(table["p"])

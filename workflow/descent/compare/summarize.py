@@ -7,15 +7,15 @@ from pathlib import Path
 import pandas as pd
 
 from descent import step
-from descent.compare.differences import METRICS, Final, contrasts, describe_differences, final
+from descent.compare.differences import METRICS, Outcome, contrasts, describe_differences, outcome
 from descent.compare.statistics import LEAST_SEEDS, describe
 from descent.files import write_table
 from descent.run import Run, read_table, same_bits
 from descent.words import Row, Section, count, interval, per_cent, spread
 
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
-NAMES = ["network", "variant"]
-SHORT = [*NAMES, "test accuracy, %", "worst seed"]  # of the summary, for 80 columns
+KEY = ["network", "variant"]
+MAIN_COLUMNS = [*KEY, "test accuracy, %", "worst seed"]  # of the summary, for 80 columns
 
 Names = Mapping[str, Mapping[str, list[str]]]  # by network, the variants that are the same to the bit, as `same_bits`
 
@@ -28,7 +28,7 @@ def describe_initial(network: str, initial: pd.DataFrame) -> Row:
     return row
 
 
-def describe_final(its: Final, run: Run) -> Row:
+def describe_final(its: Outcome, run: Run) -> Row:
     """A row of summary.csv. If a seed diverged, there is no mean: it would mix trained and lost networks."""
     losses = run.evaluation.groupby("epoch")["loss"].mean()
     row = {"network": its.network, "variant": its.variant, "seeds": len(its.last), "diverged_seeds": len(run.diverged)}
@@ -53,7 +53,7 @@ def running_means(network: str, variant: str, run: Run) -> pd.DataFrame:
     for metric in METRICS:
         table[f"train_{metric}"] = (so_far[metric, "sum"] / so_far[metric, "size"]).to_numpy()
     columns = ["seed", "epoch", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
-    return table[columns].assign(network=network, variant=variant)[[*NAMES, *columns]]
+    return table[columns].assign(network=network, variant=variant)[[*KEY, *columns]]
 
 
 def main(results: step.Results, networks: list[str], variants: list[str]) -> None:
@@ -65,7 +65,7 @@ def main(results: step.Results, networks: list[str], variants: list[str]) -> Non
     for network in networks:
         initial.append(describe_initial(network, pd.read_csv(results / network / "initial.csv")))
         runs = {variant: Run(results / network / variant) for variant in variants}
-        reached = {variant: final(network, variant, run) for variant, run in runs.items()}
+        reached = {variant: outcome(network, variant, run) for variant, run in runs.items()}
         finals += [reached[variant] for variant in same_bits(runs)]
         for variant, run in runs.items():
             summary.append(describe_final(reached[variant], run))
@@ -85,7 +85,7 @@ def main(results: step.Results, networks: list[str], variants: list[str]) -> Non
 
 def summarized(results: Path) -> pd.DataFrame:
     """summary.csv"""
-    return read_table(results / "summary.csv", [*NAMES, "test_accuracy_by_seed"])
+    return read_table(results / "summary.csv", [*KEY, "test_accuracy_by_seed"])
 
 
 def answer(summary: pd.DataFrame) -> list[str]:
@@ -102,7 +102,7 @@ def answer(summary: pd.DataFrame) -> list[str]:
     return lines
 
 
-def accuracy(row: Row) -> str:
+def in_per_cent(row: Row) -> str:
     """Of a row of summary.csv or initial.csv, in per cent."""
     return "diverged" if row.get("diverged_seeds") else f"{spread(row, 'test_accuracy', 100, 2)} %"
 
@@ -114,7 +114,7 @@ def section(summary: pd.DataFrame, names: Names) -> Section:
             f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds, from iteration {row['diverged_iteration']:.0f}"
         )
         rows.append(
-            {name: row[name] for name in (*NAMES, "seeds")}
+            {name: row[name] for name in (*KEY, "seeds")}
             | {"test accuracy, %": lost if row["diverged_seeds"] else spread(row, "test_accuracy", 100, 2)}
             | {"95 % interval": interval(row, "test_accuracy", 100, 2)}
             | {"worst seed": per_cent(row["test_accuracy_worst_seed"])}
@@ -130,13 +130,13 @@ def section(summary: pd.DataFrame, names: Names) -> Section:
 
 
 def targets_section(results: Path, summary: pd.DataFrame, names: Names) -> Section:
-    targets = read_table(results / "targets.csv", NAMES)
+    targets = read_table(results / "targets.csv", KEY)
     rows = []
     for row in once(summary, names):
         its = targets[(targets["network"] == row["network"]) & (targets["variant"] == row["variant"].split(", ")[0])]
         lowest = row["lowest_test_loss_epochs"]
         rows.append(
-            {name: row[name] for name in NAMES}
+            {name: row[name] for name in KEY}
             | epochs_to(its.to_dict("records"))
             | {"lowest test loss after": "" if math.isnan(lowest) else f"{lowest:.0f}"}
         )

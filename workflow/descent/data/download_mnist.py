@@ -24,7 +24,7 @@ from descent import step
 from descent.data.idx_files import SHA256, FetchError, read_files, verify
 from descent.files import write_tensors
 
-NAMES = {
+FILES = {
     "train_images": "train-images-idx3-ubyte",
     "train_labels": "train-labels-idx1-ubyte",
     "test_images": "t10k-images-idx3-ubyte",
@@ -94,10 +94,10 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
 
 
 def check_images(tensors: dict[str, torch.Tensor]) -> None:
-    """Raise FetchError unless the ``tensors``, named as in NAMES, are images of 28×28 pixels, each with a digit."""
+    """Raise FetchError unless the ``tensors``, named as in FILES, are images of 28×28 pixels, each with a digit."""
     for split in ("train", "test"):
         images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]
-        images_file, labels_file = NAMES[f"{split}_images"], NAMES[f"{split}_labels"]
+        images_file, labels_file = FILES[f"{split}_images"], FILES[f"{split}_labels"]
         if images.shape[1:] != (28, 28):
             raise FetchError(f"{images_file} has the sizes {list(images.shape)}; images of 28×28 pixels are needed")
         if labels.shape != images.shape[:1]:
@@ -146,7 +146,7 @@ def main(
         source = Path(named)
     files = fetch(source, sha256 or SHA256)
     try:
-        tensors = {key: parse_idx(name, files[name]) for key, name in NAMES.items()}
+        tensors = {key: parse_idx(name, files[name]) for key, name in FILES.items()}
         check_images(tensors)
     except FetchError as failure:
         raise SystemExit(str(failure)) from failure

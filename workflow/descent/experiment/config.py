@@ -63,7 +63,7 @@ class StrictLoader(yaml.SafeLoader):
 StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.construct_yaml_int)
 
 
-def load(text: bytes) -> dict:
+def read_yaml(text: bytes) -> dict:
     """Parse the text of config.yaml; raise ValueError with one readable line if it is not a mapping in YAML."""
     try:
         config = yaml.load(text.decode(), StrictLoader)

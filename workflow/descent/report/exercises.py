@@ -8,7 +8,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from descent.compare.compare_twins import DIFFERENT_RULE, IDENTICAL, SAME_RULE
-from descent.compare.summarize import accuracy
+from descent.compare.summarize import in_per_cent
 from descent.experiment.variants import Variant
 from descent.run import read_table
 from descent.words import Row, Section, count, join, spread
@@ -45,7 +45,7 @@ def section(
     Exercises 3 and 4 and the optional one need a custom variant of SGD, without and with momentum, and its twin.
     """
     initial = read_table(results / "initial.csv", ["network"]).set_index("network").to_dict("index")
-    reached = {(row["network"], row["variant"]): accuracy(row) for row in summary.to_dict("records")}
+    reached = {(row["network"], row["variant"]): in_per_cent(row) for row in summary.to_dict("records")}
     rows: dict[str, dict[str, Markup]] = {}
     for network in networks:
         variant = next(iter(variants))
@@ -55,7 +55,7 @@ def section(
                 f"{record['training_images']:,} and {record['evaluation_images']:,}", f"{network}/{variant}/run.json"
             ),
             "2: accuracy and loss of the untrained network": link(
-                f"{accuracy(untrained)}, {spread(untrained, 'test_loss')} nats", f"{network}/initial.csv"
+                f"{in_per_cent(untrained)}, {spread(untrained, 'test_loss')} nats", f"{network}/initial.csv"
             ),
         }
         for momentum, from_scratch, pytorchs in (

@@ -59,7 +59,7 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
         results / "experiment.json",
         {"config": config, "code": provenance.revision(), "versions": provenance.versions()},
     )
-    write_text(results / "summary.md", to_markdown(answer, summarized.table[summarize.SHORT]))
+    write_text(results / "summary.md", to_markdown(answer, summarized.table[summarize.MAIN_COLUMNS]))
     shuffle = config["training"]["shuffle"]
     apart = twins[twins["verdict"] != compare_twins.IDENTICAL]
     write_page(

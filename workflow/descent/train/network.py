@@ -30,13 +30,13 @@ def forward(parameters: Parameters, images: Tensor, activation: str = "relu") ->
     x = images.mT
     depth = len(parameters) // 2
     for layer in range(depth):
-        x = affine(parameters[f"W{layer}"], parameters[f"b{layer}"], x)
+        x = layer_output(parameters[f"W{layer}"], parameters[f"b{layer}"], x)
         if layer < depth - 1:
             x = getattr(F, activation)(x)
     return x
 
 
-def affine(W: Tensor, b: Tensor, x: Tensor) -> Tensor:
+def layer_output(W: Tensor, b: Tensor, x: Tensor) -> Tensor:
     """W x + b for every seed: [seeds, n_out, batch].
 
     ``W`` is [seeds, n_out, n_in], ``b`` [seeds, n_out], and ``x`` [seeds, n_in, batch], or [n_in, batch] if the seeds
