@@ -65,10 +65,10 @@ def test_the_default_config_is_the_labs():
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
-        ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has 5001 entries; at most 5000 are allowed"),
+        ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has more than 5000 entries"),
         ("curves", "{smoothing: 7}", r"curves: .* but a string: .* into a file, for --configfile$"),
         ("variants.x", ADAM | {"eps 0.1": None}, r"unknown key 'eps 0\.1' \(missing colon\?\)"),
-        ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has 3 entries; at most 2 are allowed"),
+        ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has more than 2 entries"),
         (
             "variants.x",
             ADAM | {"betas": [0.999, 0.9]},

@@ -4,20 +4,13 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
+
 from descent import step
 from descent.check.comparison import check, parts
 from descent.check.verdicts import COLUMNS, DIFFERENT, in_lines
 from descent.files import write_csv
 from descent.optimizers import find, names
-from descent.words import Row
-
-
-def aligned(rows: list[Row]) -> str:
-    """The rows as an aligned text table."""
-    columns = ["optimizer", "setting", "verdict", "first_step"]
-    cells = [columns, *([str(row[column]) for column in columns] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)
 
 
 def main(
@@ -35,7 +28,8 @@ def main(
         sys.exit(str(error))
     rows = [row for its in found.values() for row in its]
     if all:
-        print(aligned(rows))
+        table = pd.DataFrame(rows)[["optimizer", "setting", "verdict", "first_step"]]
+        print(table.to_markdown(index=False, tablefmt="plain", disable_numparse=True))
         print("first_step: the first step, from 1, after which w differs by more than 1e-12 of its largest entry")
     for name, its in found.items():
         print("\n".join(in_lines(its, parts(find(name), its))))

@@ -196,6 +196,18 @@ def fit(config: Mapping, schema: Mapping, path: str = "") -> None:
         raise ValueError(f"{path or 'top level'}: {explain(error)}")
 
 
+EXPLAINED = {
+    "minimum": "{} is less than {}, the minimum",
+    "maximum": "{} is more than {}, the maximum",
+    "exclusiveMinimum": "{} is not greater than {}",
+    "exclusiveMaximum": "{} is not less than {}",
+    "minItems": "{} has fewer than {} entries",
+    "maxItems": "{} has more than {} entries",
+    "uniqueItems": "{} has a duplicate entry",
+    "ascending": "{} has the larger number first",
+}
+
+
 def explain(error: ValidationError) -> str:
     """Say what is wrong and what is allowed, for each keyword that the schema uses."""
     value, allowed = shorten(error.instance), error.validator_value
@@ -214,24 +226,10 @@ def explain(error: ValidationError) -> str:
             names = {"array": "list", "object": "mapping"}
             kinds = " or ".join(names.get(kind, kind) for kind in ([allowed] if isinstance(allowed, str) else allowed))
             return f"{value} is not of type {kinds}{text_hint(error, kinds) or form_hint(error)}"
-        case "minimum":
-            return f"{value} is less than {allowed}, the minimum"
-        case "maximum":
-            return f"{value} is more than {allowed}, the maximum"
-        case "exclusiveMinimum":
-            return f"{value} is not greater than {allowed}"
-        case "exclusiveMaximum":
-            return f"{value} is not less than {allowed}"
         case "minItems" | "minProperties" if not error.instance:
             return "is empty; at least one entry is needed"
-        case "minItems":
-            return f"{value} has fewer than {allowed} entries"
-        case "maxItems":
-            return f"{value} has {len(error.instance)} entries; at most {allowed} are allowed"
-        case "ascending":
-            return f"{value} has the larger number first"
-        case "uniqueItems":
-            return f"{value} has a duplicate entry"
+        case keyword if keyword in EXPLAINED:
+            return EXPLAINED[keyword].format(value, allowed)
         case "pattern":
             what = error.schema.get("description", "")
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")

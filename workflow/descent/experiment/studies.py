@@ -35,14 +35,10 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
     if asked and asked["network"] in networks:
         network, swept = networks[asked["network"]], grids.settings(asked["optimizers"])
         training = training | asked.get("training", {}) | {"validation": asked["validation"]}
-        found["sweep/trials"] = Study(network, numbered(grids.TRIALS, asked["seeds"]), training, swept)
+        found["sweep/trials"] = Study(network, [grids.TRIALS + i for i in range(asked["seeds"])], training, swept)
         tested = training | {"test": True}
-        found["sweep/final"] = Study(network, numbered(grids.FINAL, asked["final_seeds"]), tested, swept)
+        found["sweep/final"] = Study(network, [grids.FINAL + i for i in range(asked["final_seeds"])], tested, swept)
     return found
-
-
-def numbered(first: int, count: int) -> list[int]:
-    return list(range(first, first + count))
 
 
 def options(**values: Any) -> str:
