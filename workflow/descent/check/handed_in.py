@@ -67,7 +67,7 @@ def check_file(file: Path) -> Answer:
 
 
 def check_and_send(file: Path, pipe: Connection) -> None:
-    """Check a file and send the check_and_send: what a process of its own does. What the file prints is lost."""
+    """Check a file and send the answer: what a process of its own does. What the file prints is lost."""
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -83,7 +83,7 @@ def check_and_send(file: Path, pipe: Connection) -> None:
 
 
 def check_files(files: list[Path]) -> Iterator[tuple[Path, Answer]]:
-    """Check files on all cores; yield each with its check_and_send when it is there."""
+    """Check files on all cores; yield each with its answer when it is there."""
     # Once for all files: what PyTorch imports late, and the trajectories of the classes.
     text = "".join(file.read_text(encoding="utf-8", errors="replace") for file in files)
     for name in {"sgd", *re.findall(r"^def (\w+)", text, re.MULTILINE)}.intersection(names()):

@@ -27,13 +27,13 @@ def departures() -> Section:
 
 
 def shown(folder: Path, all_figures: list[Figure], apart: set[str]) -> dict[str, object]:
-    """What the page shows of a network; of the figures of twins those of ``apart``."""
+    """What the page shows of a network; of the figures of twins those in ``apart``."""
     images = [(its, data_uri(folder / f".intermediate/{its.name}.svg")) for its in all_figures]
     curves = (folder / ".intermediate/curves.json").read_text(encoding="utf-8")
     return {
         "curves": Markup(curves.replace("<", "\\u003c")),
-        "open": [(its, image) for its, image in images if its.kind in ("all", "test") or its.name in apart],
-        "alone": [(its, image) for its, image in images if its.kind == "alone"],
+        "folded": [(its, image) for its, image in images if its.kind == "alone"],
+        "open": [pair for pair in images if pair[0].kind not in ("alone", "twins") or pair[0].name in apart],
     }
 
 
