@@ -1,7 +1,9 @@
 import math
 
+import pytest
 import torch
 from descent.data.mnist import Split
+from descent.files import numbers
 from descent.train.loss import accuracy, classify, cross_entropy, evaluate
 from descent.train.network import forward, initialize, stack
 from descent.train.seeds import INITIALIZATION, SHUFFLING, generator
@@ -89,3 +91,17 @@ def test_each_use_of_a_seed_has_numbers_of_its_own():
     uses = [(SHUFFLING,), (INITIALIZATION,), (INITIALIZATION, 100, 100), (INITIALIZATION, 100)]
     drawn = torch.stack([torch.rand(5000, generator=generator(seed, *use)) for use in uses for seed in (0, 1)])
     assert (torch.corrcoef(drawn) - torch.eye(len(drawn))).abs().max() < 5 / math.sqrt(5000)
+
+
+@pytest.mark.parametrize("batch_size", [256, 300, 10_000])
+def test_accuracies_are_counts_divided_once(batch_size):
+    """9,650 of 10,000 are 0.965, in whatever batches they are counted: the network says which pixel is on."""
+    parameters = {"W0": torch.zeros(1, 10, 784), "b0": torch.zeros(1, 10)}
+    parameters["W0"][0, :, :10] = torch.eye(10)
+    labels = torch.arange(10_000) % 10
+    shown = labels.clone()
+    shown[:350] = (shown[:350] + 1) % 10
+    images = torch.nn.functional.one_hot(shown, 784).float()
+    _, accuracy = evaluate(parameters, Split(images, labels), batch_size)
+    assert accuracy.tolist() == [0.965]
+    assert list(numbers(accuracy)) == ["0.965"]

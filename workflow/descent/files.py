@@ -46,8 +46,7 @@ def write_csv(path: str | Path, header: Sequence[str], rows: Iterable[Iterable])
 
 def numbers(values: Any) -> Iterator[str]:
     """The numbers of a tensor [n], with enough digits to read each back exactly."""
-    digits = {4: 9, 8: 17}[values.dtype.itemsize]
-    return (f"{value:.{digits}g}" for value in values.tolist())
+    return (f"{value:.9g}" if values.dtype.itemsize == 4 else repr(value) for value in values.tolist())
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -15,7 +15,7 @@ Minibatch = slice | Tensor  # the same images for every seed, or their indices, 
 
 
 class Metrics(NamedTuple):
-    """Loss (mean cross entropy, nats) and accuracy (a fraction), each [time, seeds]."""
+    """Loss (mean cross entropy, nats) and accuracy (a fraction, float64), each [time, seeds]."""
 
     loss: Tensor
     accuracy: Tensor
@@ -38,7 +38,8 @@ def train(
     """
     seeds, rates = len(parameters["W0"]), [group["lr"] for group in optimizer.param_groups]
     for epoch, batches in enumerate(epochs):
-        metrics = Metrics(*split.images.new_empty(2, len(batches), seeds))
+        empty = split.images.new_empty(len(batches), seeds)
+        metrics = Metrics(empty, torch.empty_like(empty, dtype=torch.float64))
         for i, batch in enumerate(batches):
             x = split.images[batch]  # [batch, 784], or [seeds, batch, 784] if shuffled
             y = split.labels[batch].expand(seeds, -1)
