@@ -17,7 +17,7 @@ from descent.train.loop import minibatches, train
 from descent.train.loss import classify
 from descent.train.network import initialize, stack
 from descent.train.optimizer import make_optimizer
-from descent.train.schedules import fraction
+from descent.train.schedules import lr_setter
 from tqdm import tqdm
 
 SEEDS, EPOCHS, HIDDEN = 100, 5, [50, 50]
@@ -47,7 +47,7 @@ def correct(
     optimizer = make_optimizer("custom", parameters=parameters.values(), **setting)
     training = {"epochs": epochs, "batch_size": 128, "shuffle": shuffle, "drop_last": True}
     batches = minibatches(splits[0], seeds=seeds, **training)
-    for _ in train(parameters, optimizer, splits[0], batches, lambda done: fraction(schedule, 0, done / epochs)):
+    for _ in train(parameters, optimizer, splits[0], batches, lr_setter(optimizer, schedule, 0, epochs)):
         pass
     return (classify(parameters, splits[1], 256) == splits[1].labels).double().numpy()
 

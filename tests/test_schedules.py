@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from descent.train.schedules import SCHEDULES, fraction
+from descent.train.schedules import fraction
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LinearLR, SequentialLR
 
 STEPS = 40
@@ -30,7 +30,7 @@ def theirs(schedule: str, warmup: int) -> list[float]:
 
 
 @pytest.mark.parametrize("warmup", [0, 10])
-@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine"])
 def test_a_schedule_is_that_of_pytorch(schedule, warmup):
     ours = [fraction(schedule, warmup / STEPS, i / STEPS) for i in range(STEPS)]
     assert ours == pytest.approx(theirs(schedule, warmup), abs=1e-12)

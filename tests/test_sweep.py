@@ -118,7 +118,7 @@ def test_lion_as_documented_trains_its_own_trials_and_final_runs_alone(swept_che
         re.findall(rf"^```{kind}\n(.*?)^```", text, re.DOTALL | re.MULTILINE) for kind in ("python", "yaml")
     )
     (swept_checkout.path / "workflow/descent/optimizers/lion.py").write_text(rule, encoding="utf-8")
-    assert swept_checkout.stale() == {"check_optimizers", "summarize", "report"}, "other trainings stay"
+    assert swept_checkout.stale() == {"check_optimizers", "compare_twins", "report"}, "other trainings stay"
     grid = yaml.safe_load(line)["lion"]
     swept_checkout.edit_config(lambda config: config["sweep"]["optimizers"].update(lion=grid | {"lr": [0.0001, 0.001]}))
     run = swept_checkout.snakemake("sweep")

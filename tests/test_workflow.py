@@ -78,7 +78,7 @@ def test_training_is_seen_on_the_terminal_and_in_the_log(finished):
     line = r"^text_100/custom_sgd  epoch 2/2  train \d\.\d{4} \d+\.\d%  test \d+\.\d%  0 s left$"
     assert re.search(line, log, re.MULTILINE)
     assert log.splitlines()[-1] in (finished.path / "terminal").read_text()
-    device = json.loads((finished.path / "results/text_100/custom_sgd/run.json").read_text())["device"]
+    device = json.loads((finished.path / "results/text_100/custom_sgd/run.json").read_text())["processor"]
     terminal = (finished.path / "terminal").read_text()
     assert terminal.count("no GPU found: training on the CPU") == ("NVIDIA" not in device)
 

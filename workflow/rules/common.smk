@@ -10,7 +10,7 @@ from descent.data import idx_files
 from descent.experiment import grids, studies
 from descent.experiment.variants import own_rule, twin_hyperparameters, twins_of
 from descent.optimizers import names
-from descent.optimizers._classes import package_version
+from descent.optimizers._classes import origin
 from descent.report.figures import figures
 from descent.sources import digest, sources
 from descent.train.device import choose, environment

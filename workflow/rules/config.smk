@@ -21,23 +21,24 @@ from descent.experiment.config import classes, experiment_schema, read_yaml, val
 def one_line_for_a_mistake(file=None):
     try:
         yield
-    except ValueError as error:
-        sys.exit(f"{file}: {error}" if file else str(error))
+    except Exception as error:
+        message = str(error) if isinstance(error, ValueError) else repr(error)
+        sys.exit(f"{file}: {message}" if file else message)
 
 
 def check_all(config):
     """Check all but the sweep, which is no business of the default run."""
-    with one_line_for_a_mistake():  # in an optimizer's file, or of a class
-        schema = experiment_schema(classes({"variants": config.get("variants")}))
+    with one_line_for_a_mistake():  # in an optimizer's file
+        experiment_schema()
     with one_line_for_a_mistake("config.yaml"):
-        validate(config, schema)
+        validate(config, experiment_schema(classes({"variants": config.get("variants")})))
 
 
 def mistake_of_the_sweep(config):
     try:
         validate_sweep(config, experiment_schema(classes(config)))
-    except ValueError as error:
-        return f"config.yaml: {error}"
+    except Exception as error:
+        return f"config.yaml: {error if isinstance(error, ValueError) else repr(error)}"
 
 
 if Path("config.yaml").exists():

@@ -12,7 +12,7 @@ if SOURCE and not os.path.exists(DATA):
 
 rule download_mnist:
     output:
-        DATA,
+        update(DATA),  # a failure leaves the file that was there
     log:
         "logs/download_mnist.log",
     params:

@@ -48,6 +48,8 @@ rule report:
         "logs/report.log",
     params:
         code=code("report.report", *(f"report/{template}" for template in TEMPLATES)),
-        options=options(config={key: value for key, value in config.items() if key != "sweep"}, results="results"),
+        options=options(
+            config=json.dumps({key: value for key, value in config.items() if key != "sweep"}), results="results"
+        ),
     shell:
         step("report.report", "{params.options}")

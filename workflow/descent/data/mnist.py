@@ -1,5 +1,6 @@
 """Load MNIST from the file of `download_mnist`, scaled as by the lab's ``ToTensor``."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,3 +25,9 @@ def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torc
         images = file.get_tensor(f"{split}_images")  # [n, 28, 28], uint8
         labels = file.get_tensor(f"{split}_labels")
     return Split(images.flatten(1).to(dtype).div_(255).to(device), labels.long().to(device))
+
+
+def checksums(path: Path) -> dict[str, str]:
+    """The SHA-256 of the four files that the file was made of."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {}).get("sha256", "{}"))

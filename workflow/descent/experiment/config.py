@@ -14,9 +14,9 @@ from jsonschema.validators import extend
 from descent import WORKFLOW
 from descent.experiment import grids
 from descent.experiment.studies import studies
-from descent.experiment.variants import ACTIVATIONS, name_of
-from descent.optimizers import lookup, names
-from descent.optimizers._classes import torch_has
+from descent.experiment.variants import ACTIVATIONS, CONSTANT, name_of
+from descent.optimizers import Declaration, find, lookup, names
+from descent.optimizers._classes import class_defaults, find_class, torch_has
 
 
 def is_number(checker: Any, value: Any) -> bool:
@@ -25,8 +25,8 @@ def is_number(checker: Any, value: Any) -> bool:
 
 
 def is_integer(checker: Any, value: Any) -> bool:
-    """Whether ``value`` is written as an integer: 20, not 20.0."""
-    return isinstance(value, int) and not isinstance(value, bool)
+    """Whether ``value`` is written as an integer of at most 64 bits: 20, not 20.0."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def ascending(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
@@ -43,8 +43,8 @@ Validator = extend(
 
 
 class StrictLoader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last, and 010 and 1:30, which it reads as 8
-    and 90."""
+    """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last, and 010, 1:30 and 1:30.5, which it
+    reads as 8, 90 and 90.5."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
@@ -53,14 +53,16 @@ class StrictLoader(yaml.SafeLoader):
                 raise ValueError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
         return super().construct_mapping(node, deep)
 
-    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
-        value = super().construct_yaml_int(node)
-        if re.search(r":|^[-+]?0.", node.value):
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        is_int = node.tag.endswith(":int")
+        value = self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
+        if re.search(r":|^[-+]?0." if is_int else ":", node.value):
             raise ValueError(f"line {node.start_mark.line + 1}: YAML reads {node.value} as {value}: write {value}")
         return value
 
 
-StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.construct_yaml_int)
+for kind in ("int", "float"):
+    StrictLoader.add_constructor(f"tag:yaml.org,2002:{kind}", StrictLoader.construct_number)
 
 
 def read_yaml(text: bytes) -> dict:
@@ -115,37 +117,86 @@ def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
 def experiment_schema(foreign: tuple[str, ...] = ()) -> dict:
     """The JSON Schema of config.yaml: config.schema.yaml, completed with the optimizers.
 
-    These are the rules of ours and the ``foreign`` classes. Raises ValueError, with one line, if a rule's file is
-    wrong, or a class cannot be imported. Rules need no PyTorch, which takes a second to import; classes do.
+    These are the rules of ours and the ``foreign`` classes, also those that take more than a rule of ours. Raises
+    ValueError, with one line, if a rule's file is wrong. Rules need no PyTorch, which takes a second to import; classes
+    do.
     """
     schema = yaml.safe_load((WORKFLOW / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
     definitions, optimizers = schema["$defs"], [*names(), *foreign]
     definitions["activation"] = {"enum": ACTIVATIONS}
     variants, grids = definitions["variant"], definitions["grid"]
-    variants["properties"] = grids["properties"] = {"optimizer": {"enum": optimizers}}
+    variants["properties"] = grids["properties"] = {"optimizer": {"enum": [*dict.fromkeys(optimizers)]}}
     variants["allOf"], grids["allOf"] = [], []
-    for optimizer in optimizers:
+    for optimizer in dict.fromkeys(optimizers):
         declared = lookup(optimizer)
-        ranges = definitions["hyperparameters" if "custom" in declared.implementations else "class_hyperparameters"]
-        allowed = {name: ranges["properties"].get(name, ranges["additionalProperties"]) for name in declared.defaults}
-        allowed |= definitions["schedules"]
-        swept = {name: axis(values, definitions["spaced"]) for name, values in allowed.items()}
-        for definition, keys in (
-            (variants, {"implementation": {"enum": declared.implementations}, "optimizer": True} | allowed),
-            (grids, {"optimizer": True} | swept),
-        ):
-            then = {"additionalProperties": False, "required": declared.required, "properties": keys}
-            definition["allOf"].append({"if": {"properties": {"optimizer": {"const": optimizer}}}, "then": then})
+        first, *others = declared.implementations
+        allowed = {name: range_of(name, declared, definitions) for name in [*declared.required, *declared.defaults]}
+        its = {"properties": {"optimizer": {"const": optimizer}}}
+        keys = {"optimizer": True, **allowed, **definitions["schedules"]}
+        swept = {name: True if name == "optimizer" else axis(keys[name], definitions["spaced"]) for name in keys}
+        grids["allOf"].append({"if": its, "then": closed(swept, declared.required)})
+        keys["implementation"] = {"enum": declared.implementations}
+        if others and optimizer in foreign:  # a class that takes more than our rule
+            more = {name: {} for name in class_defaults(optimizer)} | keys
+            of_class = {"properties": its["properties"] | {"implementation": {"const": others[0]}}}
+            variants["allOf"].append({"if": of_class, "then": closed(more, declared.required)})
+            its = {"properties": its["properties"] | {"implementation": {"const": first}}}
+        variants["allOf"].append({"if": its, "then": closed(keys, declared.required)})
     return schema
 
 
+def closed(keys: Mapping, required: list[str]) -> dict:
+    return {"additionalProperties": False, "required": required, "properties": keys}
+
+
+def range_of(name: str, declared: Declaration, definitions: Mapping) -> dict:
+    """The schema of a hyperparameter: of a rule as it is known, of a class of the kind of its default."""
+    ranges = definitions["hyperparameters" if "custom" in declared.implementations else "class_hyperparameters"]
+    if name in ranges["properties"]:
+        return ranges["properties"][name]
+    match declared.defaults.get(name):
+        case bool():
+            return {"type": "boolean"}
+        case int() | float():
+            return {"type": "number"}
+        case list(values):
+            items = {"type": ["number", "boolean", "string", "null"]}
+            return {"type": "array", "minItems": len(values), "maxItems": len(values), "items": items}
+    return ranges["additionalProperties"]
+
+
 def classes(config: Mapping) -> tuple[str, ...]:
-    """The optimizers of a config that are no rule of ours, but a class: one of ``torch.optim``, or an import path."""
-    sweep = config.get("sweep") or {}
-    places = [place for place in (config.get("variants"), dict(sweep).get("optimizers")) if isinstance(place, dict)]
-    found = [its.get("optimizer") for place in places for its in place.values() if isinstance(its, dict)]
-    foreign = [name for name in found if isinstance(name, str) and name not in names()]
-    return tuple(dict.fromkeys(name for name in foreign if "." in name or torch_has(name)))
+    """The optimizers of a config whose class has to be imported, one of ``torch.optim`` or an import path.
+
+    A rule of ours is among them if a variant of its class has keys that the rule does not know. Raises ValueError, with
+    one line that names the key, if a class cannot be imported or is no optimizer.
+    """
+    sweep, found = config.get("sweep"), {}
+    places = {"variants": config.get("variants"), "sweep.optimizers": dict_in(sweep).get("optimizers")}
+    entries = [
+        (f"{place}.{name}", dict_in(its)) for place, all_of in places.items() for name, its in dict_in(all_of).items()
+    ]
+    for path, its in entries:
+        name = its.get("optimizer")
+        if not isinstance(name, str):
+            continue
+        if name in names():
+            rule = find(name)
+            known = {"implementation", "optimizer", *CONSTANT, *rule.defaults, *rule.required}
+            needed = its.get("implementation") == "torch" and its.keys() - known
+        else:
+            needed = "." in name or torch_has(name.lower())
+        if needed:
+            try:
+                found[name] = find_class(name)
+            except ValueError as error:
+                raise ValueError(f"{path}.optimizer: {error}") from error
+    return tuple(found)
+
+
+def dict_in(value: Any) -> dict:
+    """The value if it is a mapping, and otherwise, as the schema will say so, an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def axis(values: dict, spaced: dict) -> dict:
@@ -174,9 +225,8 @@ def validate_sweep(config: Mapping, schema: Mapping) -> None:
     seen: dict[str, grids.Setting] = {}
     for name, its in sweep["optimizers"].items():
         path, default = f"sweep.optimizers.{name}", grids.default(its)
-        for hyperparameter, value in default.items():
-            if value is None:
-                raise ValueError(f"{path}.{hyperparameter}: its rule has no default, so the sweep cannot train it")
+        if missing := [name for name in grids.swept(its) if name not in default]:
+            raise ValueError(f"{path}.{missing[0]}: it has no default, so the sweep cannot train the default setting")
         first = grids.points(its)[0]
         for point in [first | {axis: value} for axis, values in grids.axes(its).items() for value in values]:
             fit(point, {"$ref": "#/$defs/variant", "$defs": schema["$defs"]}, path)

@@ -10,6 +10,7 @@ from descent.optimizers import lookup
 Grid = Mapping[str, Any]  # as in config.yaml: optimizer, and an axis for each hyperparameter
 Setting = dict[str, Any]  # what a trial is: a variant, as in config.yaml
 
+MISSING = object()
 TRIALS, FINAL = 1000, 2000  # first seeds of trials and final runs, which the default run must not use
 
 
@@ -25,10 +26,11 @@ def axis_values(axis: Any) -> list:
 
 
 def axes(grid: Grid) -> dict[str, list]:
-    """The grid's hyperparameters with their values; ``betas`` is one pair, or a list of pairs."""
+    """The grid's hyperparameters with their values; one whose default is a pair has one pair, or a list of pairs."""
     ordered = sorted(grid.keys() - {"optimizer"}, key=lambda name: (name != "lr", name))  # whatever their order
+    pairs = {name for name, usual in lookup(grid["optimizer"]).defaults.items() if isinstance(usual, list)}
     return {
-        name: [grid[name]] if name == "betas" and not isinstance(grid[name][0], list) else axis_values(grid[name])
+        name: [grid[name]] if name in pairs and not isinstance(grid[name][0], list) else axis_values(grid[name])
         for name in ordered
     }
 
@@ -51,9 +53,10 @@ def points(grid: Grid) -> list[Setting]:
 
 
 def default(grid: Grid) -> Setting:
-    """The default setting: swept hyperparameters have the defaults of their rule, others the grid's value."""
+    """The default setting: swept hyperparameters have their defaults, others the grid's value."""
     usual = lookup(grid["optimizer"]).defaults | CONSTANT
-    return setting(grid, {name: its[0] if len(its) == 1 else usual[name] for name, its in axes(grid).items()})
+    its = {name: values[0] if len(values) == 1 else usual.get(name, MISSING) for name, values in axes(grid).items()}
+    return setting(grid, {name: value for name, value in its.items() if value is not MISSING})
 
 
 def trials(grids: Mapping[str, Grid]) -> list[str]:

@@ -6,9 +6,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from descent.data.idx_files import SHA256
 from descent.experiment import grids
-from descent.experiment.variants import CONSTANT, Variant, given, hyperparameters, in_full
+from descent.experiment.variants import Variant, in_full, meaning
 from descent.optimizers import FOLDER
+from descent.optimizers._classes import origin
 
 
 class Study(NamedTuple):
@@ -18,6 +20,7 @@ class Study(NamedTuple):
     seeds: list[int]
     training: dict[str, Any]  # the options of `train` that all variants share
     variants: Mapping[str, Variant]
+    data: dict[str, str]  # the SHA-256 of the data set's four files
 
 
 def studies(config: Mapping[str, Any]) -> dict[str, Study]:
@@ -28,16 +31,18 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
     networks = {name: in_full(network) for name, network in config["networks"].items()}
     asked = config.get("sweep")
     training = config["training"] | {"evaluation_batch_size": config["evaluation"]["batch_size"]}
+    data = config["data"].get("sha256") or SHA256
     found = {
-        name: Study(network, sorted(config["seeds"]), training, config["variants"])
+        name: Study(network, sorted(config["seeds"]), training, config["variants"], data)
         for name, network in networks.items()
     }
     if asked and asked["network"] in networks:
         network, swept = networks[asked["network"]], grids.settings(asked["optimizers"])
         training = training | asked.get("training", {}) | {"validation": asked["validation"]}
-        found["sweep/trials"] = Study(network, [grids.TRIALS + i for i in range(asked["seeds"])], training, swept)
-        tested = training | {"test": True}
-        found["sweep/final"] = Study(network, [grids.FINAL + i for i in range(asked["final_seeds"])], tested, swept)
+        seeds = [grids.TRIALS + i for i in range(asked["seeds"])]
+        found["sweep/trials"] = Study(network, seeds, training, swept, data)
+        seeds = [grids.FINAL + i for i in range(asked["final_seeds"])]
+        found["sweep/final"] = Study(network, seeds, training | {"test": True}, swept, data)
     return found
 
 
@@ -63,17 +68,26 @@ def options(**values: Any) -> str:
     return shlex.join(words)
 
 
+def what_makes(study: Study, name: str) -> dict[str, Any]:
+    """Everything in the run.json of a variant that makes its training, as the study asks for it."""
+    usual = {"validation": 0, "test": False, "data": study.data, "seeds": study.seeds}
+    return usual | study.training | study.network | meaning(study.variants[name])
+
+
 def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
     """What in the run.json of a variant is not as the study asks for, or as its rule is now; empty if nothing is."""
-    variant = study.variants[name]
-    asked = CONSTANT | given(variant) | study.training | study.network | {"seeds": len(study.seeds)}
-    asked |= {key: variant[key] for key in ("implementation", "optimizer")}
-    for key, made in (record | record["hyperparameters"]).items():
-        if key in asked and asked[key] != made:
-            return f"{key} is {json.dumps(asked[key])}, but it was trained with {json.dumps(made)}"
-    rule = FOLDER / f"{variant['optimizer']}.py"
-    if "rule" in record and structure(record["rule"]["text"]) != structure(rule.read_text(encoding="utf-8")):
-        return f"it was trained with another {rule.name}"
+    asked = what_makes(study, name)
+    given, used = asked.pop("hyperparameters"), record.get("hyperparameters", {})
+    compared = [(key, value, record.get(key)) for key, value in asked.items()]
+    for key, wanted, made in compared + [(key, given.get(key), used.get(key)) for key in given | used]:
+        if wanted != made:
+            return f"{key} is {json.dumps(wanted)}, but it was trained with {json.dumps(made)}"
+    if asked["implementation"] == "custom":
+        rule = FOLDER / f"{asked['optimizer']}.py"
+        if structure(record["rule"]["text"]) != structure(rule.read_text(encoding="utf-8")):
+            return f"it was trained with another {rule.name}"
+    if (now := origin(asked["optimizer"])) != record.get("package"):
+        return f"{asked['optimizer']} is of {now}, but it was trained with that of {record.get('package')}"
     return ""
 
 
@@ -89,14 +103,6 @@ def initialize_options(study: Study) -> str:
 
 def train_options(study: Study, name: str, device: str) -> str:
     """What `train` needs of a study and of one of its variants."""
-    variant = study.variants[name]
     return options(
-        implementation=variant["implementation"],
-        optimizer=variant["optimizer"],
-        hyperparameters=hyperparameters(variant),
-        schedule=variant.get("schedule"),
-        warmup=variant.get("warmup"),
-        activation=study.network["activation"],
-        device=device,
-        **study.training,
+        activation=study.network["activation"], device=device, **study.training, **meaning(study.variants[name])
     )

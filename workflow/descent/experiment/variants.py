@@ -7,6 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from descent.optimizers import lookup
+from descent.optimizers._classes import class_defaults
+
 Variant = Mapping[str, Any]
 
 ACTIVATIONS = ["relu", "tanh", "sigmoid"]  # functions of torch.nn.functional; the lab's is relu
@@ -22,14 +25,31 @@ def given(variant: Variant) -> dict[str, Any]:
     }
 
 
-def hyperparameters(variant: Variant) -> dict[str, Any]:
-    """A variant's hyperparameters, without its schedule."""
-    return {key: value for key, value in given(variant).items() if key not in CONSTANT}
+def meaning(variant: Variant) -> dict[str, Any]:
+    """What makes a variant's optimizer: implementation, optimizer, hyperparameters, schedule and warmup.
+
+    A hyperparameter that has its default, and may be left out, is left out: written or not, it means the same.
+    """
+    its, optimizer, implementation = given(variant), variant["optimizer"], variant["implementation"]
+    declared = lookup(optimizer)
+    defaults, written = declared.defaults, its.keys() - CONSTANT.keys() - set(declared.required)
+    is_torchs = implementation == "torch" and "custom" in declared.implementations
+    if is_torchs and any(key not in defaults or its[key] == defaults[key] for key in written):
+        defaults = class_defaults(optimizer)  # which may differ; to know it costs the import of PyTorch
+    usual = {key for key in written if key in defaults and its[key] == defaults[key]}
+    hyperparameters = {key: value for key, value in its.items() if key not in usual | CONSTANT.keys()}
+    schedule = CONSTANT | {key: its[key] for key in CONSTANT if key in its}
+    return {"implementation": implementation, "optimizer": optimizer, "hyperparameters": hyperparameters} | schedule
 
 
 def in_full(network: list[int] | Mapping[str, Any]) -> dict[str, Any]:
     """A network of config.yaml, of which the sizes of the hidden layers are the short form."""
     return {"activation": "relu"} | (dict(network) if isinstance(network, Mapping) else {"hidden": network})
+
+
+def describe_network(name: str, network: Mapping[str, Any]) -> str:
+    """A network ``in_full``, in words."""
+    return f"{name} ({'-'.join(map(str, network['hidden']))} hidden units, {network['activation']})"
 
 
 def in_words(given: Mapping[str, Any]) -> str:
@@ -50,26 +70,28 @@ def name_of(variant: Variant) -> str:
 def compact(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(compact, value))
-    return str(value).lower() if isinstance(value, bool | str) else f"{value:g}"
+    return str(value).lower() if isinstance(value, bool | str | None) else f"{value:g}"
 
 
 def twins_of(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:
     """The pairs of variants that differ only in ``implementation``: (custom, torch)."""
+    means = {name: meaning(variant) for name, variant in variants.items()}
+    custom = [name for name, its in means.items() if its["implementation"] == "custom"]
     return [
-        (custom, torch)
-        for custom in variants
-        for torch in variants
-        if variants[custom] != variants[torch] == {**variants[custom], "implementation": "torch"}
+        (ours, theirs)
+        for ours in custom
+        for theirs in means
+        if means[theirs] == means[ours] | {"implementation": "torch"}
     ]
 
 
 def twin_hyperparameters(variants: Mapping[str, Variant]) -> dict[str, list[dict[str, Any]]]:
     """The hyperparameters of twins, by optimizer, each once."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for its in (variants[custom] for custom, _ in sorted(twins_of(variants))):
+    for its in (meaning(variants[custom]) for custom, _ in sorted(twins_of(variants))):
         known = found.setdefault(its["optimizer"], [])
-        if hyperparameters(its) not in known:
-            known.append(hyperparameters(its))
+        if its["hyperparameters"] not in known:
+            known.append(its["hyperparameters"])
     return found
 
 

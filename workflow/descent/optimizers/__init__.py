@@ -9,6 +9,9 @@ A rule's signature declares all that it needs, in this order:
 - the tensors of its state: shaped like w, zero at first, and the rule's own from one iteration to the next;
 - its hyperparameters, with their defaults; one without a default stands behind the ``*``.
 
+A file may hold a class NAME instead, in whatever case, with the interface of ``torch.optim``: it is made of a list of
+parameters and its hyperparameters, and has ``step()`` and ``zero_grad()``. Each network has its own.
+
 A rule changes w and its state in place, element by element, so it works on a stack of networks as on one. The symbols
 are the lab's: g = ∇_w CE(f(w, X), Y), α the learning rate ``lr``, μ the momentum, v the velocity; λ is the weight
 decay. The code follows the formulas, with PyTorch's fused operations in the order of ``torch.optim``: so, on a CPU,
@@ -24,7 +27,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from descent.optimizers._classes import class_defaults, torch_has
+from descent.optimizers._classes import (
+    constructor_hyperparameters,
+    find_class,
+    hyperparameters,
+    is_optimizer,
+    torch_has,
+)
 
 FOLDER = Path(__file__).parent
 
@@ -32,31 +41,37 @@ FOLDER = Path(__file__).parent
 class Rule(NamedTuple):
     """An update rule, and what its signature declares."""
 
-    update: Callable[..., None]
+    update: Any  # the function, or the class of a file that holds one
     takes_t: bool
     state: list[str]  # the names of its state tensors
-    defaults: dict[str, Any]  # of its hyperparameters: a pair as a list, None if there is no default
+    defaults: dict[str, Any]  # of its hyperparameters: a pair as a list
+    required: list[str]  # its hyperparameters without a default
+
+    @property
+    def is_function(self) -> bool:
+        """Whether one call updates one parameter; a class is made for all parameters of a network."""
+        return inspect.isfunction(self.update)
 
 
 class Declaration(NamedTuple):
     """What config.yaml may say of an optimizer."""
 
-    implementations: list[str]  # custom if it is a rule of ours, torch if there is a class
-    defaults: dict[str, Any]  # of its hyperparameters, as in Rule
+    implementations: list[str]  # custom if it has a file here, torch if there is a class elsewhere
+    defaults: dict[str, Any]  # as in Rule
     required: list[str]  # the hyperparameters that must be given
 
 
 def lookup(name: str) -> Declaration:
-    """Whether an optimizer is a rule of ours or a class, and what it takes; raise ValueError if it is neither.
+    """What an optimizer is, with a file here or a class elsewhere; raise ValueError, with one line, if it is neither.
 
-    A class is one of ``torch.optim``, by its module's name, or one of another package, by its import path.
+    A class is one of ``torch.optim``, by its name in lower case, or one of another package, by its import path.
     """
     if name in names():
-        defaults = find(name).defaults
-        required = [key for key, value in defaults.items() if key == "lr" or value is None]
-        return Declaration(["custom", "torch"] if torch_has(name) else ["custom"], defaults, required)
-    defaults = class_defaults(name)
-    return Declaration(["torch"], defaults, ["lr"] if "lr" in defaults else [])
+        rule = find(name)
+        implementations, defaults, required = ["custom"] + ["torch"] * torch_has(name), rule.defaults, rule.required
+    else:
+        implementations, (defaults, required) = ["torch"], constructor_hyperparameters(find_class(name))
+    return Declaration(implementations, defaults, [*required, *(["lr"] if "lr" in defaults else [])])
 
 
 def names() -> list[str]:
@@ -71,10 +86,14 @@ def find(name: str) -> Rule:
         raise ValueError(f"{name!r} is not one of {', '.join(names())}")
     file = FOLDER / f"{name}.py"
     with one_line(file):
-        update = getattr(importlib.import_module(f"descent.optimizers.{name}"), name, None)
-    if not inspect.isfunction(update):
-        raise ValueError(f"{place(file)}: it has no function {name}, as its name promises")
-    return read_signature(name, update)
+        module = importlib.import_module(f"descent.optimizers.{name}")
+    alike = {
+        key: its for key, its in vars(module).items() if key.replace("_", "").lower() == name.replace("_", "").lower()
+    }
+    for its in [alike.pop(name, None), *alike.values()]:
+        if inspect.isfunction(its) or is_optimizer(its):
+            return read_signature(name, its)
+    raise ValueError(f"{place(file)}: it has no function or class {name}, as its name promises")
 
 
 @contextmanager
@@ -89,8 +108,10 @@ def one_line(file: Path) -> Iterator[None]:
         raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
 
 
-def read_signature(name: str, update: Callable[..., None]) -> Rule:
-    """Read a rule's signature; raise ValueError as ``find`` does."""
+def read_signature(name: str, update: Callable) -> Rule:
+    """Read the signature of a rule or of a class; raise ValueError as ``find`` does."""
+    if inspect.isclass(update):
+        return Rule(update, False, [], *constructor_hyperparameters(update))
     code = inspect.unwrap(update).__code__
     line = place(code.co_filename, code.co_firstlineno)
     parameters = list(inspect.signature(update).parameters.values())
@@ -102,14 +123,13 @@ def read_signature(name: str, update: Callable[..., None]) -> Rule:
         raise ValueError(f"{line}: {name} must take a parameter and its gradient first, as in {name}(w, g, *, lr)")
     if "t" in tensors[3:]:
         raise ValueError(f"{line}: {name} must take t third, as in {name}(w, g, t, m, *, lr)")
-    given = {p.name: None if p.default is p.empty else p.default for p in parameters if p.name not in tensors}
-    if "lr" not in given:
+    defaults, required = hyperparameters(p for p in parameters if p.name not in tensors)
+    if "lr" not in [*defaults, *required]:
         raise ValueError(
             f"{line}: {name} has no hyperparameter lr; hyperparameters have a default, or stand behind a *"
         )
-    defaults = {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}
     takes_t = tensors[2:3] == ["t"]
-    return Rule(update, takes_t, tensors[3 if takes_t else 2 :], defaults)
+    return Rule(update, takes_t, tensors[3 if takes_t else 2 :], defaults, required)
 
 
 def where(error: BaseException, file: str | Path) -> traceback.FrameSummary:

@@ -2,23 +2,26 @@
 
 import importlib
 import inspect
-from importlib.metadata import packages_distributions, version
+from collections.abc import Iterable
+from importlib.metadata import distribution, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # PyTorch takes a second to import, and most configs name no class that has to be
-    from torch.optim import Optimizer
+from descent.sources import digest, sources
 
 
 def torch_has(optimizer: str) -> bool:
-    """Whether ``torch.optim`` has a module of this name, as it has for each of its optimizers; without importing it."""
+    """Whether ``torch.optim`` has a module of this name, as it has for each of its optimizers; without importing it.
+
+    (PyTorch takes a second to import, and most configs name no class that has to be.)
+    """
     torch = find_spec("torch")
     folder = Path(torch.origin or "").parent / "optim" if torch else Path()
-    return any((folder / f"{start}{optimizer}.py").exists() for start in ("", "_"))
+    return optimizer in {file.stem.replace("_", "") for file in folder.glob("*.py")}
 
 
-def torch_class(name: str) -> type["Optimizer"] | None:
+def torch_class(name: str) -> type | None:
     """The class of ``torch.optim`` that an optimizer is named after, whatever the case; None if there is none."""
     from torch import optim
 
@@ -26,36 +29,71 @@ def torch_class(name: str) -> type["Optimizer"] | None:
     return next(classes, None)
 
 
-def find_class(name: str) -> type["Optimizer"]:
+def find_class(name: str) -> type:
     """The class of ``torch.optim`` of that name, or of an import path such as ``schedulefree.SGDScheduleFree``.
 
-    Raises ValueError, with one line, if it cannot be imported, or if its steps need a closure.
+    Raises ValueError, with one line, if it cannot be imported, is no optimizer, or its steps need a closure.
     """
-    from torch.optim import Optimizer
-
     module, _, last = name.rpartition(".")
     try:
-        found = getattr(importlib.import_module(module), last, None) if module else torch_class(name)
+        found: Any = getattr(importlib.import_module(module), last, None) if module else torch_class(name)
     except ModuleNotFoundError as error:
         raise ValueError(f"{name} needs the package {error.name}, which is not installed") from error
-    if not (inspect.isclass(found) and issubclass(found, Optimizer)):
-        raise ValueError(f"{module or 'torch.optim'} has no optimizer {last}")
+    except Exception as error:  # whatever a module of somebody else may raise
+        raise ValueError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
+    if not is_optimizer(found):
+        other = torch_class(last.lower())
+        advice = f"; torch.optim.{other.__name__} is {last.lower()}" if other else ""
+        raise ValueError(f"{name} is no class with step() and zero_grad(), as those of torch.optim have them{advice}")
     closure = inspect.signature(found.step).parameters.get("closure")
     if closure and closure.default is closure.empty:
         raise ValueError(f"{name} evaluates the loss several times in a step (a closure), which Descent does not offer")
     return found
 
 
+def is_optimizer(found: object) -> bool:
+    return inspect.isclass(found) and all(callable(getattr(found, method, None)) for method in ("step", "zero_grad"))
+
+
 def class_defaults(name: str) -> dict[str, Any]:
-    """The hyperparameters of a class with their defaults, from its signature: None if there is no default."""
-    _, *given = inspect.signature(find_class(name)).parameters.values()
+    """The hyperparameters of a class that have a default, from its signature, with these defaults."""
+    return constructor_hyperparameters(find_class(name))[0]
+
+
+def constructor_hyperparameters(its_class: type) -> tuple[dict[str, Any], list[str]]:
+    """What the constructor takes after the parameters, as ``hyperparameters``."""
+    _, *given = inspect.signature(its_class).parameters.values()
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    values = {p.name: None if p.default is p.empty else p.default for p in given if p.kind not in kinds}
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return hyperparameters(p for p in given if p.kind not in kinds)
 
 
-def package_version(name: str) -> str | None:
-    """The package of a class with an import path, and its version; None for ``torch.optim``'s classes and for rules."""
-    module, dot, _ = name.partition(".")
-    distributions = packages_distributions().get(module, []) if dot else []
-    return ", ".join(f"{its} {version(its)}" for its in sorted(set(distributions))) or None
+def hyperparameters(parameters: Iterable[inspect.Parameter]) -> tuple[dict[str, Any], list[str]]:
+    """The defaults of a signature's hyperparameters, a pair as a list, and the names of those without a default."""
+    defaults, required = {}, []
+    for p in parameters:
+        if p.default is p.empty:
+            required.append(p.name)
+        else:
+            defaults[p.name] = list(p.default) if isinstance(p.default, tuple) else p.default
+    return defaults, required
+
+
+def origin(name: str) -> str | None:
+    """What a class with an import path is made of; None for ``torch.optim``'s classes and for rules.
+
+    It is the installed package and its version, or the checksum of the module's files, with those that it imports from
+    its folder, if no package owns them: a module on PYTHONPATH, or an editable install.
+    """
+    module, dot, _ = name.rpartition(".")
+    if not dot:
+        return None
+    top = module.partition(".")[0]
+    file = Path(getattr(find_spec(top), "origin", None) or "")
+    owners = sorted(set(packages_distributions().get(top, [])))
+    owned = [
+        its for its in owners if any(Path(str(its_file.locate())) == file for its_file in distribution(its).files or [])
+    ]
+    if owned:
+        return ", ".join(f"{its} {version(its)}" for its in owned)
+    root = file.parents[1] if file.name == "__init__.py" else file.parent
+    return f"SHA-256 {digest(sources(module, root=root))}"

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from descent.compare.compare_twins import DIFFERENT_RULE, IDENTICAL, SAME_RULE
 from descent.compare.summarize import in_per_cent
-from descent.experiment.variants import Variant
+from descent.experiment.variants import Variant, describe_network
 from descent.run import read_table
 from descent.words import Row, Section, count, join, spread
 
@@ -18,13 +18,10 @@ ALIKE = {IDENTICAL: "the same to the bit", SAME_RULE: "not the same to the bit",
 
 def trained(networks: Mapping[str, Mapping[str, Any]], record: Row) -> str:
     """What was trained on which images, from the networks, in full, and one run.json."""
-    sizes = join(
-        f"{name} ({'-'.join(map(str, network['hidden']))} hidden units, {network['activation']})"
-        for name, network in networks.items()
-    )
+    sizes = join(describe_network(name, network) for name, network in networks.items())
     return (
         f"Networks: {sizes}. Each was trained for {count(record['epochs'], 'epoch')}, in minibatches of "
-        f"{record['batch_size']} and with {count(record['seeds'], 'seed')}."
+        f"{record['batch_size']} and with {count(len(record['seeds']), 'seed')}."
     )
 
 

@@ -100,7 +100,7 @@ def draw(panels: Sequence[Axes], lines: Iterable[Line], x: str, split: str) -> N
 
 def two_panels(title: str) -> tuple[Figure, Sequence[Axes]]:
     figure = Figure(figsize=(11, 4.4), layout="constrained")
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     return figure, figure.subplots(1, 2)
 
 

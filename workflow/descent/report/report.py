@@ -1,16 +1,14 @@
 """Write the experiment's page, one self-contained HTML file, and the answer in Markdown."""
 
-import sys
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from markupsafe import Markup
 
 from descent import step
 from descent.check import verdicts
 from descent.compare import compare_published, compare_twins, differences, summarize
-from descent.experiment.studies import contradiction, studies
 from descent.experiment.variants import in_full, twins_of
 from descent.files import write_json, write_text
 from descent.report import exercises, provenance
@@ -39,26 +37,19 @@ def shown(folder: Path, all_figures: list[Figure], apart: set[str]) -> dict[str,
 
 def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Results) -> None:
     """Writes report.html, summary.md and experiment.json (config, versions)."""
+    networks = {name: in_full(network) for name, network in config["networks"].items()}
+    variants = config["variants"]
+    records = provenance.read_records(config, results, product(networks, variants))
     summary, contrasts = summarize.summarized(results), differences.described(results)
     twins, checked = compare_twins.compared(results), verdicts.checked(results)
-    networks = {name: in_full(config["networks"][name]) for name in dict.fromkeys(summary["network"])}
-    variants = {name: config["variants"][name] for name in dict.fromkeys(summary["variant"])}  # in config.yaml's order
-    runs = {network: {its: Run(results / network / its) for its in variants} for network in networks}
-    records = {(network, its): run.record for network, all_runs in runs.items() for its, run in all_runs.items()}
-    asked = studies(config)
-    for (network, variant), record in records.items():
-        if wrong := contradiction(asked[network], variant, record):
-            sys.exit(f"{results / network / variant} is not of this config.yaml: {wrong}. Delete it and run again.")
 
     answer = [differences.leader(network, summary, contrasts) for network in networks]
     answer += summarize.answer(summary) + verdicts.answer(checked) + compare_twins.answer(twins)
     answer += compare_published.answer(results)
-    once = {network: same_bits(its) for network, its in runs.items()}
+    once = {network: same_bits({its: Run(results / network / its) for its in variants}) for network in networks}
     summarized = summarize.section(summary, once)
-    write_json(
-        results / "experiment.json",
-        {"config": config, "code": provenance.revision(), "versions": provenance.versions()},
-    )
+    experiment = provenance.experiment(config, records)
+    write_json(results / "experiment.json", experiment)
     write_text(results / "summary.md", to_markdown(answer, summarized.table[summarize.MAIN_COLUMNS]))
     shuffle = config["training"]["shuffle"]
     apart = twins[twins["verdict"] != compare_twins.IDENTICAL]
@@ -84,7 +75,7 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
             *verdicts.sections(checked),
             compare_twins.section(twins),
             *compare_published.sections(results),
-            *provenance.sections(records, yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100)),
+            *provenance.sections(records, experiment),
             departures(),
         ],
     )

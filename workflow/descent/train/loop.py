@@ -26,17 +26,17 @@ def train(
     optimizer: Any,
     split: Split,
     epochs: Iterable[list[Minibatch]],
-    fraction: Callable[[float], float] = lambda epochs: 1.0,
+    set_lr: Callable[[float], None] | None = None,
     activation: str = "relu",
 ) -> Iterator[Metrics]:
     """Train the networks of all seeds at once, in place, and yield the metrics of each epoch when it is done.
 
-    ``parameters`` are stacked over seeds and require gradients; ``optimizer`` updates them, with ``param_groups``,
-    ``zero_grad()`` and ``step()`` as in ``torch.optim``; ``epochs`` are those of ``minibatches``; ``fraction`` gives
-    the fraction of the learning rate to use after so many epochs. The metrics are those of each minibatch before its
+    ``parameters`` are stacked over seeds and require gradients; ``optimizer`` updates them, with
+    ``zero_grad()`` and ``step()`` as in ``torch.optim``; ``epochs`` are those of ``minibatches``; ``set_lr``, if the
+    learning rate follows a schedule, sets it after so many epochs. The metrics are those of each minibatch before its
     step, [minibatches, seeds].
     """
-    seeds, rates = len(parameters["W0"]), [group["lr"] for group in optimizer.param_groups]
+    seeds = len(parameters["W0"])
     for epoch, batches in enumerate(epochs):
         empty = split.images.new_empty(len(batches), seeds)
         metrics = Metrics(empty, torch.empty_like(empty, dtype=torch.float64))
@@ -48,8 +48,8 @@ def train(
             loss = cross_entropy(logits, y)  # [seeds]
             optimizer.zero_grad()
             loss.sum().backward()  # a seed's parameters get the gradient of their own loss: no other depends on them
-            for group, lr in zip(optimizer.param_groups, rates):
-                group["lr"] = lr * fraction(epoch + i / len(batches))
+            if set_lr:
+                set_lr(epoch + i / len(batches))
             optimizer.step()
             metrics.loss[i] = loss.detach()
             metrics.accuracy[i] = accuracy(logits.detach(), y)

@@ -3,7 +3,7 @@
 import torch
 from numpy.random import SeedSequence
 
-INITIALIZATION, SHUFFLING = range(2)
+INITIALIZATION, SHUFFLING, OPTIMIZER = range(3)
 
 
 def generator(seed: int, *use: int) -> torch.Generator:

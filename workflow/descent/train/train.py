@@ -11,15 +11,15 @@ import torch
 from safetensors.torch import load_file
 
 from descent import step
-from descent.data.mnist import Split, load
+from descent.data.mnist import Split, checksums, load
 from descent.files import numbers, sha256, write_csv, write_json, write_tensors
 from descent.optimizers import FOLDER
-from descent.optimizers._classes import package_version
+from descent.optimizers._classes import origin
 from descent.train.device import device_name, prepare
 from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import classify, evaluate
-from descent.train.optimizer import evaluating, make_optimizer
-from descent.train.schedules import fraction
+from descent.train.optimizer import OptimizerError, evaluating, make_optimizer
+from descent.train.schedules import lr_setter
 
 TRAINING, EVALUATION = "training.csv", "evaluation.csv"
 PARAMETERS, PREDICTIONS = "parameters.safetensors", ".intermediate/predictions.safetensors"
@@ -81,31 +81,33 @@ def main(
     training_split, evaluation_split = (
         hold_out(training_split, validation) if validation else (training_split, test_split)
     )
-    if drop_last and batch_size > len(training_split.labels):
+    if not (images := len(training_split.labels)):
+        raise SystemExit(f"config.yaml: sweep.validation: {validation} images held out leave none to train with")
+    if drop_last and batch_size > images:
         raise SystemExit(
-            f"config.yaml: training.batch_size: {batch_size} is more than the {len(training_split.labels)} "
-            "training images, and drop_last leaves out a minibatch that is not full"
+            f"config.yaml: training.batch_size: {batch_size} is more than the {images} training images, and drop_last "
+            "leaves out a minibatch that is not full"
         )
     try:
-        its_optimizer = make_optimizer(implementation, optimizer, parameters.values(), **hyperparameters)
+        its_optimizer = make_optimizer(implementation, optimizer, parameters.values(), seeds, **hyperparameters)
+        set_lr = lr_setter(its_optimizer, schedule, warmup, epochs)
     except (TypeError, ValueError) as error:  # an optimizer that does not exist, or values that it refuses
-        raise SystemExit(str(error)) from error
+        raise SystemExit(f"{optimizer}: {error}") from error
     batches = minibatches(
         training_split, seeds=seeds, epochs=epochs, batch_size=batch_size, shuffle=shuffle, drop_last=drop_last
     )
-
-    def lr_fraction(epochs_done: float) -> float:
-        return fraction(schedule, warmup, epochs_done / epochs)
-
     start, measured, evaluated = time.perf_counter(), [], []
-    for epoch, metrics in enumerate(train(parameters, its_optimizer, training_split, batches, lr_fraction, activation)):
-        measured.append(metrics)
-        with evaluating(its_optimizer):
-            evaluated.append(evaluate(parameters, evaluation_split, evaluation_batch_size, activation))
-        training = Metrics(*map(torch.cat, zip(*measured)))  # since the first iteration, as the lab prints its means
-        seconds = time.perf_counter() - start
-        reached = f"{'validation' if validation else 'test'} {evaluated[-1][1].mean():.1%}"
-        print(progress("/".join(output.parts[-2:]), epoch + 1, epochs, training, reached, seconds), end="", flush=True)
+    try:
+        for metrics in train(parameters, its_optimizer, training_split, batches, set_lr, activation):
+            measured.append(metrics)
+            with evaluating(its_optimizer):
+                evaluated.append(evaluate(parameters, evaluation_split, evaluation_batch_size, activation))
+            training = Metrics(*map(torch.cat, zip(*measured)))  # as the lab prints its means
+            seconds, done = time.perf_counter() - start, len(measured)
+            reached = f"{'validation' if validation else 'test'} {evaluated[-1][1].mean():.1%}"
+            print(progress("/".join(output.parts[-2:]), done, epochs, training, reached, seconds), end="", flush=True)
+    except OptimizerError as error:
+        raise SystemExit(f"{optimizer}: {error}") from error
     evaluation = Metrics(*map(torch.stack, zip(*evaluated)))
     diverged = {seed: first for seed, first in zip(seeds, divergence(training, evaluation)) if first is not None}
     for seed, first in diverged.items():
@@ -121,17 +123,19 @@ def main(
         classes = classify(parameters, classified, evaluation_batch_size, activation)
     write_tensors(output / PREDICTIONS, {"classes": classes, "labels": classified.labels.to(torch.uint8)})
     found = {
-        "training_images": len(training_split.labels),
+        "training_images": images,
         "evaluation_images": len(evaluation_split.labels),
-        "seeds": len(seeds),
+        "seeds": seeds,
+        "hidden": [its.shape[1] for name, its in parameters.items() if name.startswith("b")][:-1],
+        "data": checksums(mnist),
         "iterations": len(iterations),
         "diverged": diverged,
         "seconds": seconds,
-        "device": device_name(place),
+        "processor": device_name(place),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "package": package_version(optimizer),
+        "package": origin(optimizer),
         "sha256": {name: sha256(output / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
     if implementation == "custom":
