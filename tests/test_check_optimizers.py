@@ -63,7 +63,7 @@ def test_every_rule_is_equal_to_its_class_in_every_setting(name):
 
 def walks(name: str, formula: str) -> list[torch.Tensor]:
     """The trajectories of a formula in all settings that the class takes."""
-    asked = [its for its in combined(find(name).defaults) if "nesterov" not in its or "momentum" in its]
+    asked = [its for its in combined(find(name)) if "nesterov" not in its or "momentum" in its]
     return [follow(formula, class_defaults(name) | its, PROBLEM.start, PROBLEM.gradients) for its in asked]
 
 
@@ -73,7 +73,7 @@ def differ(ones: list[torch.Tensor], others: list[torch.Tensor]) -> bool:
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_the_formulas_that_mistakes_change_are_right(name):
-    asked = [its for its in combined(find(name).defaults) if "nesterov" not in its or "momentum" in its]
+    asked = [its for its in combined(find(name)) if "nesterov" not in its or "momentum" in its]
     right = [trajectory(partial(CLASSES[name], **setting), PROBLEM) for setting in asked]
     assert not differ(walks(name, FORMULAS[name]), right)
 
@@ -88,9 +88,8 @@ def test_no_mistake_looks_like_another_or_like_the_right_formula_in_all_settings
 
 @pytest.mark.parametrize("name", CLASSES)
 def test_every_hyperparameter_is_checked_alone_and_together(name):
-    defaults = find(name).defaults
-    checked = [set(setting) - {"lr"} for setting in combined(defaults)]
-    every = set(defaults) - {"lr"}
+    checked = [set(setting) - {"lr"} for setting in combined(find(name))]
+    every = set(find(name).defaults) - {"lr"}
     assert every in checked
     for hyperparameter in every:
         assert ({hyperparameter} if hyperparameter != "nesterov" else {"nesterov", "momentum"}) in checked

@@ -111,7 +111,7 @@ def refuse(monkeypatch):
         monkeypatch.setattr(sys, "argv", ["download_mnist", *map(str, words)])
         with pytest.raises(SystemExit) as stop:
             run(main)
-        return str(stop.value)
+        return str(stop.value).strip()
 
     return refuse
 

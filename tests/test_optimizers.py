@@ -12,7 +12,7 @@ import torch
 from cases import optimizers_in
 from checkouts import PACKAGE
 from descent.optimizers import Rule, find, names, read_signature
-from descent.optimizers._classes import class_defaults, find_class, package_version, torch_class
+from descent.optimizers._classes import class_defaults, find_class, origin, torch_class
 from descent.train.optimizer import FromScratch, make_optimizer
 
 TWINS = [name for name in names() if torch_class(name)]
@@ -135,9 +135,9 @@ def test_an_optimizer_is_from_scratch_or_a_class_which_gets_the_stack_if_it_is_e
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lion", "torch.optim has no optimizer lion"),
-        ("torch.optim.Lion", "torch.optim has no optimizer Lion"),
-        ("torch.relu", "torch has no optimizer relu"),
+        ("lion", "lion is no class with step() and zero_grad(), as those of torch.optim have them"),
+        ("torch.optim.Lion", "torch.optim.Lion is no class with step() and zero_grad(), as those of torch.optim have them"),
+        ("torch.relu", "torch.relu is no class with step() and zero_grad(), as those of torch.optim have them"),
         ("not_there.Lion", "not_there.Lion needs the package not_there, which is not installed"),
         ("lbfgs", "lbfgs evaluates the loss several times in a step (a closure), which Descent does not offer"),
     ],
@@ -155,7 +155,7 @@ def test_a_class_has_the_hyperparameters_of_its_signature():
         class_defaults("schedulefree.SGDScheduleFree").items()
         >= {"lr": 1.0, "momentum": 0.9, "warmup_steps": 0}.items()
     )
-    assert (package_version("sgd"), package_version("schedulefree.SGDScheduleFree")) == (
+    assert (origin("sgd"), origin("schedulefree.SGDScheduleFree")) == (
         None,
         f"schedulefree {version('schedulefree')}",
     )
@@ -165,9 +165,9 @@ def test_a_signature_declares_the_iteration_the_state_and_the_hyperparameters():
     def full(w, g, t, m, s, lr=0.1, *, betas=(0.9, 0.99), rho, nesterov=False):
         pass
 
-    defaults = {"lr": 0.1, "betas": [0.9, 0.99], "rho": None, "nesterov": False}
-    assert read_signature("full", full) == Rule(full, True, ["m", "s"], defaults)
-    assert read_signature("plain", plain) == Rule(plain, False, [], {"lr": None})
+    defaults = {"lr": 0.1, "betas": [0.9, 0.99], "nesterov": False}
+    assert read_signature("full", full) == Rule(full, True, ["m", "s"], defaults, ["rho"])
+    assert read_signature("plain", plain) == Rule(plain, False, [], {}, ["lr"])
     assert read_signature("sgd", find("sgd").update).state == ["v"]
 
 
@@ -182,9 +182,9 @@ def test_a_file_is_an_optimizer_by_its_name(folder):
 
 # Files mine.py that are no rule, each with its line of an error.
 BROKEN = {
-    "": "mine.py: it has no function mine, as its name promises",
-    "def other(w, g, *, lr): pass": "mine.py: it has no function mine, as its name promises",
-    "mine = 3": "mine.py: it has no function mine, as its name promises",
+    "": "mine.py: it has no function or class mine, as its name promises",
+    "def other(w, g, *, lr): pass": "mine.py: it has no function or class mine, as its name promises",
+    "mine = 3": "mine.py: it has no function or class mine, as its name promises",
     "\ndef mine(w, g, *, lr)\n    pass": "mine.py, line 2: expected ':'",
     "def mine(w, g, *, lr):\nw -= g": "mine.py, line 2: expected an indented block after function definition on line 1",
     "\n\n1 / 0": "mine.py, line 3: ZeroDivisionError: division by zero",

@@ -70,9 +70,11 @@ def test_optimizers_that_lost_every_trial_are_in_the_ranking_without_numbers_and
 
 
 def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config():
-    config = {"network": "small", "validation": 5000, "seeds": 3, "final_seeds": 1}
-    said = report_sweep.how(config, {"epochs": 5, "batch_size": 64, "shuffle": True})
-    assert "which have the network small, 5 epochs and minibatches of 64, shuffled anew in each epoch." in said
+    config = {"training": {"epochs": 20, "batch_size": 64, "shuffle": False}, "networks": {"small": [8, 8]}}
+    config["sweep"] = {"network": "small", "validation": 5000, "seeds": 3, "final_seeds": 1}
+    config["sweep"]["training"] = {"epochs": 5, "shuffle": True}
+    said = report_sweep.how(config)
+    assert "the network small (8-8 hidden units, relu), 5 epochs and minibatches of 64, shuffled anew in each" in said
     assert "the mean of 3 seeds on the last 5000 training images, with which no run trains." in said
     assert "in the same way, with 1 new seed, and tested once." in said
 

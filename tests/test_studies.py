@@ -1,10 +1,11 @@
 """What the rules compute from config.yaml, without Snakemake: studies, variants, grids."""
 
 import yaml
+from cases import optimizers_in
 from checkouts import REPOSITORY
 from descent.experiment import grids
-from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options
-from descent.experiment.variants import CONSTANT, in_words, name_of, own_rule, twin_hyperparameters, twins_of
+from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options, what_makes
+from descent.experiment.variants import in_words, meaning, name_of, own_rule, twin_hyperparameters, twins_of
 from descent.optimizers import FOLDER
 from descent.report.figures import figures
 
@@ -22,6 +23,7 @@ CONFIG = {
     "training": {"epochs": 20, "shuffle": False},
     "evaluation": {"batch_size": 256},
     "variants": VARIANTS,
+    "data": {"source": None},
 }
 SWEEP = {"network": "b", "validation": 100, "training": {"epochs": 5}, "seeds": 3, "final_seeds": 2}
 SWEEP["optimizers"] = {"sgd": {"optimizer": "sgd", "lr": [0.1, 1]}}
@@ -57,7 +59,8 @@ def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_
     adam = {"implementation": "custom", "optimizer": "adam", "lr": 1.0, "betas": [0.9, 0.99]}
     expected = "--activation relu --device cpu --epochs 20 --evaluation-batch-size 256"
     expected += (
-        """ --hyperparameters '{"betas": [0.9, 0.99], "lr": 1}' --implementation custom --optimizer adam --no-shuffle"""
+        """ --hyperparameters '{"betas": [0.9, 0.99], "lr": 1}' --implementation custom --optimizer adam """
+        "--schedule constant --no-shuffle --warmup 0"
     )
     for variant in (adam, dict(reversed(adam.items()))):
         assert train_options(studies(CONFIG | {"variants": {"x": variant}})["a"], "x", "cpu") == expected
@@ -103,9 +106,8 @@ def test_schedule_and_warmup_may_be_axes():
     assert name_of(grids.default(grid)) == "sgd_lr=0.1_schedule=constant_warmup=0"
     assert grids.edges(grid, grids.points(grid)[-1]) == ["warmup"]
     options = train_options(studies(CONFIG | {"variants": {"x": grids.points(grid)[-1]}})["a"], "x", "cpu")
-    assert """--hyperparameters '{"lr": 0.1}' """ in options and options.endswith(
-        "--schedule cosine --no-shuffle --warmup 0.05"
-    )
+    assert """--hyperparameters '{"lr": 0.1}' """ in options
+    assert options.endswith("--schedule cosine --no-shuffle --warmup 0.05")
 
 
 def test_spaced_values_are_powers_of_ten_to_six_digits():
@@ -130,17 +132,45 @@ def test_a_point_has_one_name_whatever_the_order_of_the_grids_keys():
     assert [grids.edges({"optimizer": "sgd", "lr": [1, 0.1, 10]}, {"lr": lr}) for lr in (1, 0.1)] == [[], ["lr"]]
 
 
+def test_a_default_that_is_written_out_means_the_same():
+    plain, adam = {"implementation": "custom", **SGD}, {"implementation": "torch", "optimizer": "adam", "lr": 0.001}
+    same = {"momentum": 0.0, "nesterov": False, "weight_decay": 0, "schedule": "constant", "warmup": 0.0}
+    assert meaning(plain | same) == meaning(plain)
+    assert meaning(plain)["hyperparameters"] == {"lr": 0.01}, "lr must be given, so it is never left out"
+    assert meaning(plain | {"implementation": "torch", "dampening": 0} | same) == meaning(VARIANTS["torch_sgd"])
+    assert meaning(adam | {"betas": [0.9, 0.999], "amsgrad": False}) == meaning(adam)
+    assert meaning(adam | {"amsgrad": True})["hyperparameters"] == {"lr": 0.001, "amsgrad": True}
+    assert meaning(plain | {"warmup": 0.1}) != meaning(plain)
+    assert twins_of({"a": plain | same, "b": {"implementation": "torch", **SGD}}) == [("a", "b")]
+    assert twin_hyperparameters({"a": plain | same, "b": {"implementation": "torch", **SGD}}) == {"sgd": [{"lr": 0.01}]}
+
+
+def test_the_default_of_pytorchs_class_counts_for_pytorch_and_that_of_the_rule_for_ours(tmp_path):
+    """A student's SGD has momentum 0.9 unless it is told otherwise."""
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        (folder / "sgd.py").write_text("def sgd(w, g, v, *, lr, momentum=0.9):\n    w.sub_(lr * g)\n")
+        ours, theirs = ({"implementation": its, **SGD, "momentum": 0.9} for its in ("custom", "torch"))
+        assert meaning(ours)["hyperparameters"] == {"lr": 0.01}
+        assert meaning(theirs)["hyperparameters"] == {"lr": 0.01, "momentum": 0.9}
+
+
 def test_a_run_of_another_setting_or_another_rule_contradicts_its_study():
     study = studies(CONFIG)["a"]
     rule = (FOLDER / "sgd.py").read_text(encoding="utf-8")
-    record = study.training | study.network | CONSTANT | {"implementation": "custom", "optimizer": "sgd"}
-    record |= {"hyperparameters": {"lr": 0.01}, "seeds": len(study.seeds), "rule": {"text": rule + "# a comment\n"}}
+    record = what_makes(study, "custom_sgd") | {"package": None, "rule": {"text": rule + "# a comment\n"}}
     assert contradiction(study, "custom_sgd", record) == ""
+    missing = {key: value for key, value in record.items() if key != "dtype"}
+    assert contradiction(study._replace(training=study.training | {"dtype": "float32"}), "custom_sgd", missing)
     for change, why in (
         ({"hyperparameters": {"lr": 0.1}}, "lr is 0.01, but it was trained with 0.1"),
-        ({"seeds": 99}, "but it was trained with 99"),
+        ({"hyperparameters": {"lr": 0.01, "momentum": 0.9}}, "momentum is null, but it was trained with 0.9"),
+        ({"hyperparameters": {}}, "lr is 0.01, but it was trained with null"),
+        ({"seeds": [0, 8]}, "seeds is [0, 7], but it was trained with [0, 8]"),
+        ({"hidden": [8, 9]}, "hidden is [8, 8], but it was trained with [8, 9]"),
         ({"activation": "tanh"}, 'activation is "relu", but it was trained with "tanh"'),
         ({"schedule": "linear"}, 'schedule is "constant", but it was trained with "linear"'),
+        ({"data": {}}, "but it was trained with {}"),
         ({"rule": {"text": rule.replace("-lr", "lr")}}, "it was trained with another sgd.py"),
+        ({"package": "sgd 1.0"}, "sgd is of None, but it was trained with that of sgd 1.0"),
     ):
         assert contradiction(study, "custom_sgd", record | change).endswith(why)

@@ -30,7 +30,8 @@ def test_an_error_shows_the_steps_message(twins):
     assert b"Traceback" not in run.stdout
     assert b"CalledProcessError" not in run.stdout
     *_, told, last = run.stdout.decode().splitlines()
-    assert told.startswith("train failed: config.yaml: training.batch_size: 5000 is more than the 1000 training")
+    message = "failed: config.yaml: training.batch_size: 5000 is more than the 1000 training images, and drop_last"
+    assert re.match(rf"train text_100/(custom|torch)_sgd {re.escape(message)}", told)
     assert last == "Finished steps are kept; to go on, run the same command again."
 
 

@@ -15,6 +15,7 @@ from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import evaluate
 from descent.train.network import Parameters, initialize, stack
 from descent.train.optimizer import evaluating, make_optimizer
+from descent.train.schedules import lr_setter
 from descent.train.seeds import SHUFFLING, generator
 from torch import nn
 
@@ -120,7 +121,7 @@ def test_each_step_has_the_learning_rate_of_the_schedule(implementation, optimiz
     rates, step = [], used.step
     used.step = lambda: (rates.append(used.param_groups[0]["lr"]), step())
     epochs = epochs_of(split, SEEDS, batch_size=25)
-    for _ in train(parameters, used, split, epochs, lambda epochs: 1 - epochs / 2):
+    for _ in train(parameters, used, split, epochs, lr_setter(used, "linear", 0, epochs=2)):
         pass
     assert rates == pytest.approx([0.1 * (1 - i / 8) for i in range(8)])
 

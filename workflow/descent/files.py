@@ -70,3 +70,14 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: dict[s
 
     with written_whole(path) as unfinished:
         unfinished.write_bytes(save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, metadata))
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """Read the PyTorch tensors of a safetensors file; SystemExit, with one line that names it, if it is damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise SystemExit(f"{path} cannot be read ({error}): delete it and run again") from error

@@ -13,6 +13,8 @@ from safetensors.numpy import load_file
 
 from descent.files import sha256
 
+GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
+
 
 def read_table(path: Path, text: list[str]) -> pd.DataFrame:
     """Read a CSV of the results. Columns of ``text``, names among them, are read as they are written.
@@ -89,6 +91,11 @@ class Run:
 
     def refuse(self, name: str) -> NoReturn:
         raise SystemExit(f"{self.folder / name} is not what `train` wrote: delete it and run again")
+
+
+def guesses(evaluation: pd.DataFrame) -> pd.Series:
+    """Whether networks only guess: a loss of at least ln 10, or hardly less, and an accuracy near 0.1."""
+    return (evaluation["loss"] >= GUESSING_LOSS) & (evaluation["accuracy"] <= GUESSING_ACCURACY)
 
 
 def same_bits(runs: Mapping[str, Run]) -> dict[str, list[str]]:

@@ -23,7 +23,7 @@ def run(main: Callable[..., None]) -> None:
     leaves no partial file and prints no traceback.
     """
     for ending in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(ending, lambda number, _: sys.exit(128 + number))
+        signal.signal(ending, stop)
     parser = argparse.ArgumentParser(
         description=sys.modules[main.__module__].__doc__,
         epilog=inspect.getdoc(main),
@@ -36,7 +36,17 @@ def run(main: Callable[..., None]) -> None:
             kind, text = get_args(kind)
         its = {"required": True} if default is parameter.empty else {"default": default}
         parser.add_argument(f"--{name.replace('_', '-')}", help=text, **its | form(kind))
-    main(**vars(parser.parse_args()))
+    try:
+        main(**vars(parser.parse_args()))
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.exit(f"\n{end.code.strip()}")  # the log's last paragraph is the message
+        raise
+
+
+def stop(number: int, _: object) -> None:
+    print(f"\nended by signal {number}", file=sys.stderr, flush=True)
+    sys.exit(128 + number)
 
 
 def form(kind: Any) -> dict[str, Any]:

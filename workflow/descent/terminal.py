@@ -28,18 +28,18 @@ def show_news(results: Path, before: dict[Path, int]) -> None:
             show("\n".join(["", *lines, "", f"Open the report: {page}"]))
 
 
-FAILED: dict[str, Path] = {}  # the steps that failed, with their logs
+FAILED: dict[Path, str] = {}  # the logs of the jobs that failed, with their rules
+INTERRUPTED: list[str] = []  # what Snakemake said of Ctrl-C
 UNSAID = ("Select jobs to execute", "RuleException")  # what the bar says, and where a rule calls a step that failed
-INTERRUPTED = ("exit status 130", "Signals.SIGINT")
 
 
 def is_news(record: logging.LogRecord) -> bool:
-    """Whether a record of Snakemake's log is for the terminal; a filter. Notes the steps that failed."""
+    """Whether a record of Snakemake's log is for the terminal; a filter. Notes the jobs that failed."""
     event, text = getattr(getattr(record, "event", None), "name", ""), record.getMessage()
     if event == "JOB_ERROR" and record.log:  # type: ignore[attr-defined]
-        FAILED[record.rule_name] = Path(record.log[0])  # type: ignore[attr-defined]
-    if any(sign in text for sign in INTERRUPTED):
-        FAILED.clear()
+        FAILED[Path(record.log[0])] = record.rule_name  # type: ignore[attr-defined]
+    if "exit status 130" in text or "Signals.SIGINT" in text:
+        INTERRUPTED.append(text)
     done = event == "PROGRESS" and sys.stderr.isatty()
     return not (event in ("JOB_STARTED", "JOB_FINISHED") or done or text.startswith(UNSAID))
 
@@ -52,10 +52,14 @@ def calm(logger: logging.Logger) -> None:
 
 
 def show_failure() -> None:
-    """Say after a failure what failed, with the last line of its log, and how to go on."""
-    for rule, log in FAILED.items():
-        *_, last = ["", *log.read_text(encoding="utf-8", errors="replace").splitlines()] if log.exists() else [""]
-        print(f"{rule} failed: {last}", file=sys.stderr)
+    """Say after a failure which jobs failed, each with the message in its log, and how to go on."""
+    if INTERRUPTED:
+        print("You stopped the run.", file=sys.stderr)
+    for log, rule in FAILED.items() if not INTERRUPTED else ():
+        text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+        message = text.rpartition("\n\n")[2] if "Traceback (" not in text else text.splitlines()[-1]
+        job = " ".join([rule, "/".join(log.parts[1:-1])]).strip()
+        print(f"{job} failed: {message}", file=sys.stderr)
     print("Finished steps are kept; to go on, run the same command again.", file=sys.stderr)
 
 

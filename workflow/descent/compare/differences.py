@@ -11,7 +11,7 @@ import pandas as pd
 
 from descent.compare.statistics import SIGNIFICANT, crossed_interval, describe, holm
 from descent.run import Run, read_table
-from descent.words import Row, Section, count, interval, per_cent, spread
+from descent.words import Row, Section, count, interval, join, per_cent, spread
 
 METRICS = {"accuracy": (0, 1), "loss": (0, math.inf)}  # with their bounds
 
@@ -21,6 +21,7 @@ DIFFERENCES = [*NAMES_OF_TWO, "seeds"]
 DIFFERENCES += [f"test_{metric}_difference_{figure}" for metric in METRICS for figure in ("mean", "std")]
 DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high", "p", "p_holm", "real"]
 
+TIE = 1e-9  # means that differ by less are equal: one image of a million would be more
 MOST_IN_A_LIST = 4  # variants whose differences are listed pair by pair
 
 
@@ -78,7 +79,7 @@ def described(results: Path) -> pd.DataFrame:
 
 
 def leader(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Which variant of a network is best, and whether it is really better than the next.
+    """Which variant of a network leads, and whether it is really better than the next; equal means are a tie.
 
     One that is the same to the bit is not the next one: ``differences`` does not have it.
     """
@@ -86,22 +87,25 @@ def leader(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> st
     ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
     if not ranked:
         return f"{network}: every variant diverged."
-    first, *others = ranked
-    line = f"{network}: {first['variant']} is best with a test accuracy of {spread(first, 'test_accuracy', 100, 2)} %"
+    first, tied, line = ranked[0], [ranked[0]["variant"]], ""
     within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
     pairs = {frozenset([row["variant"], row["other"]]): row for row in within.to_dict("records")}
-    for other in (row["variant"] for row in others):
+    for other in (row["variant"] for row in ranked[1:]):
         if found := pairs.get(frozenset([first["variant"], other])):
             figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low", "high")]
             mean, *ends = (found[figure] * (1 if found["variant"] == first["variant"] else -1) for figure in figures)
-            line += f", {per_cent(mean)} points above {other}"
+            if abs(mean) < TIE:
+                tied.append(other)
+                continue
+            line = f", {per_cent(mean)} points above {other}"
             if not math.isnan(ends[0]):
                 low, high = map(per_cent, sorted(ends))
-                line += f" (95 % interval {low} to {high}): "
-                corrected = f", after the correction for {count(len(differences), 'difference')}"
-                line += "a real difference" if found["real"] else f"not shown to be a real difference{corrected}"
+                not_shown = f"not shown, after the correction for {count(len(differences), 'difference')}"
+                verdict = f"it is better than {other}" if found["real"] else f"that it is better is {not_shown}"
+                line += f" (95 % interval {low} to {high}): {verdict}"
             break
-    return f"{line}."
+    leads = f"{join(tied)} tie" if len(tied) > 1 else f"{tied[0]} leads"
+    return f"{network}: {leads} with a test accuracy of {spread(first, 'test_accuracy', 100, 2)} %{line}."
 
 
 def sections(table: pd.DataFrame, shuffle: bool) -> list[Section]:

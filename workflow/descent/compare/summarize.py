@@ -10,7 +10,7 @@ from descent import step
 from descent.compare.differences import METRICS, Outcome, contrasts, describe_differences, outcome
 from descent.compare.statistics import LEAST_SEEDS, describe
 from descent.files import write_table
-from descent.run import Run, read_table, same_bits
+from descent.run import GUESSING_LOSS, Run, guesses, read_table, same_bits
 from descent.words import Row, Section, count, interval, per_cent, spread
 
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
@@ -33,6 +33,7 @@ def describe_final(its: Outcome, run: Run) -> Row:
     losses = run.evaluation.groupby("epoch")["loss"].mean()
     row = {"network": its.network, "variant": its.variant, "seeds": len(its.last), "diverged_seeds": len(run.diverged)}
     row["diverged_iteration"] = min(run.diverged.values(), default=math.nan)
+    row |= {"guessing_seeds": guesses(its.last).sum(), "highest_training_loss": run.training["loss"].max()}
     for metric, bounds in METRICS.items():
         row |= describe(f"test_{metric}", its.last[metric], bounds)
     row["test_accuracy_worst_seed"] = its.last["accuracy"].min(skipna=False)
@@ -89,13 +90,22 @@ def summarized(results: Path) -> pd.DataFrame:
 
 
 def answer(summary: pd.DataFrame) -> list[str]:
-    """Which variants diverged, and whether there are too few seeds."""
-    lost = summary[summary["diverged_seeds"] > 0].to_dict("records")
-    lines = [
-        f"{row['variant']} diverged on {row['network']}: {row['diverged_seeds']} of {count(row['seeds'], 'seed')}, "
-        f"from iteration {row['diverged_iteration']:.0f} on. Try a lower learning rate."
-        for row in lost
-    ]
+    """Which variants diverged or only guess, and whether there are too few seeds."""
+    lines = []
+    for row in summary.to_dict("records"):
+        of_seeds = f"of {count(row['seeds'], 'seed')}"
+        if row["diverged_seeds"]:
+            lines.append(
+                f"{row['variant']} diverged on {row['network']}: {row['diverged_seeds']} {of_seeds}, from iteration "
+                f"{row['diverged_iteration']:.0f} on. Try a lower learning rate."
+            )
+        if row["guessing_seeds"]:
+            rose = row["highest_training_loss"] > 2 * GUESSING_LOSS
+            why = f"rose to {row['highest_training_loss']:.3g}" if rose else "never left that of guessing by much"
+            lines.append(
+                f"{row['variant']} only guesses on {row['network']}: {row['guessing_seeds']} {of_seeds}. A minibatch's "
+                f"loss {why}: try a {'lower' if rose else 'higher'} learning rate."
+            )
     if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
         few = f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
         return [*lines, few]

@@ -141,7 +141,7 @@ def fetch(source: Path | None, checksums: dict[str, str]) -> Files:
 {wanted}into that folder. To train on other data in MNIST's format, give its checksums in config.yaml,
 data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     tried = "".join(f"  - {line}\n" for line in tried)
-    raise SystemExit(f"\n{what}. Tried:\n{tried}What to do: {advice}")
+    raise SystemExit(f"{what}. Tried:\n{tried}What to do: {advice}")
 
 
 def whole(path: Path, checksums: dict[str, str]) -> dict[str, torch.Tensor] | None:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from safetensors import safe_open
 
+from descent.files import read_tensors
+
 
 class Split(NamedTuple):
     """Images and their labels, on one device."""
@@ -21,9 +23,8 @@ def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torc
     Pixels are scaled from 0..255 to [0, 1], as by ``torchvision.transforms.ToTensor``, and not normalized further.
     This happens on the CPU: CUDA would multiply by 1/255, which rounds differently.
     """
-    with safe_open(path, framework="pt") as file:
-        images = file.get_tensor(f"{split}_images")  # [n, 28, 28], uint8
-        labels = file.get_tensor(f"{split}_labels")
+    tensors = read_tensors(path)
+    images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]  # [n, 28, 28] and [n], uint8
     return Split(images.flatten(1).to(dtype).div_(255).to(device), labels.long().to(device))
 
 

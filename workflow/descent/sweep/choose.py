@@ -13,11 +13,8 @@ from descent.compare.statistics import describe
 from descent.experiment.grids import Grid, axes, points, trials
 from descent.experiment.variants import given, name_of
 from descent.files import write_json, write_table
-from descent.run import Run, read_table
-from descent.words import Row, Section, spread
-
-# A network that guesses has a loss of at least ln 10 and an accuracy near 0.1.
-GUESSING_LOSS, GUESSING_ACCURACY = 0.999 * math.log(10), 0.2
+from descent.run import Run, guesses, read_table
+from descent.words import Row, Section, count, spread
 
 # Each choice, and the mean validation accuracy that makes it: over all seeds, and over each half of them.
 CHOICES = {
@@ -32,12 +29,12 @@ Grids = Annotated[dict, "the grid of each optimizer"]
 def describe_trial(run: Run) -> Row:
     """What a trial reaches after its last epoch, over its seeds.
 
-    A seed is lost if it diverged, or if its network ends up guessing: a loss of at least GUESSING_LOSS and an accuracy
-    of at most GUESSING_ACCURACY. A trial that lost a seed has no mean, nor has the half with that seed.
+    A seed is lost if it diverged, or if its network ends up guessing. A trial that lost a seed has no mean, nor has the
+    half with that seed.
     """
     last = run.evaluation[run.evaluation["epoch"] == run.record["epochs"] - 1]
     diverged = last["seed"].isin(run.diverged)
-    guessing = (last["loss"] >= GUESSING_LOSS) & (last["accuracy"] <= GUESSING_ACCURACY) & ~diverged
+    guessing = guesses(last) & ~diverged
     kept = last.mask(diverged | guessing)
     halves = kept["accuracy"].iloc[: len(kept) // 2], kept["accuracy"].iloc[len(kept) // 2 :]
     return (
@@ -78,7 +75,12 @@ def main(
     table = describe_trials(grids, {trial: Run(runs / trial) for trial in trials(grids)})
     chosen = table[table["chosen"]].set_index("optimizer")["trial"]
     if chosen.empty:
-        raise SystemExit("config.yaml: sweep.optimizers: every trial lost a seed; lower learning rates may not")
+        diverged, guessing = (table[table[f"{how}_seeds"] > 0] for how in ("diverged", "guessing"))
+        raise SystemExit(
+            f"config.yaml: sweep.optimizers: every one of {count(len(table), 'trial')} lost a seed: "
+            f"{len(diverged)} had one that diverged (their learning rates are too high), {len(guessing)} one that only "
+            "guesses (too high or too low)"
+        )
     write_table(output / "trials.csv", table)
     write_json(output / "choices.json", chosen.to_dict())
     print("chosen by validation accuracy:", *chosen, sep="\n")

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-from safetensors.torch import load_file
 
 from descent import step
 from descent.data.mnist import Split, checksums, load
-from descent.files import numbers, sha256, write_csv, write_json, write_tensors
+from descent.files import numbers, read_tensors, sha256, write_csv, write_json, write_tensors
 from descent.optimizers import FOLDER
 from descent.optimizers._classes import origin
 from descent.train.device import device_name, prepare
@@ -74,7 +73,7 @@ def main(
     options = {name: value for name, value in locals().items() if not isinstance(value, Path)}
     place, kind = torch.device(device), getattr(torch, dtype)
     prepare(place, threads)
-    parameters = load_file(initial)
+    parameters = read_tensors(initial)
     seeds = parameters.pop("seeds").tolist()
     parameters = {name: its.to(place, kind, copy=True).requires_grad_() for name, its in parameters.items()}
     training_split, test_split = (load(mnist, split, place, kind) for split in ("train", "test"))
