@@ -3,8 +3,9 @@ import re
 
 import pytest
 import yaml
+from cases import optimizers_in
 from checkouts import REPOSITORY
-from descent.experiment.config import experiment_schema, read_yaml, validate, validate_sweep
+from descent.experiment.config import classes, experiment_schema, read_yaml, validate, validate_sweep
 
 SCHEMA = experiment_schema()
 TEXT = (REPOSITORY / "config.yaml").read_text()
@@ -92,6 +93,61 @@ def test_a_wrong_value_is_named_with_what_is_allowed(path, value, message):
     with pytest.raises(ValueError, match=f"^{message}|{message}") as error:
         validate(put(path, value), SCHEMA)
     assert "\n" not in str(error.value)
+
+
+NADAM = {"implementation": "torch", "optimizer": "nadam", "lr": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"optimizer": "NAdam"}, "variants.x.optimizer: NAdam is no class with step() and zero_grad(), as those of "
+         "torch.optim have them; torch.optim.NAdam is nadam"),
+        ({"optimizer": "torch.optim.nadam"}, "variants.x.optimizer: torch.optim.nadam is no class with step() and "
+         "zero_grad(), as those of torch.optim have them; torch.optim.NAdam is nadam"),
+        ({"optimizer": "torch.nn.Linear"}, "variants.x.optimizer: torch.nn.Linear is no class with step()"),
+        ({"optimizer": ".."}, "variants.x.optimizer: .. cannot be imported: TypeError"),
+        ({"betas": 0.9}, "variants.x.betas: 0.9 is not of type list"),
+        ({"betas": []}, "variants.x.betas: "),
+        ({"betas": {"log10": [-1, 0], "points": 2}}, "variants.x.betas: {'log10': [-1, 0], 'points': 2} is not of"),
+        ({"momentum_decay": 10**400}, "variants.x.momentum_decay: 1000"),
+        ({"optimizer": "adam", "amsgrad": True}, None),
+        ({"optimizer": "adam", "amsgrat": True}, "variants.x: unknown key 'amsgrat'"),
+        ({"optimizer": "adam", "amsgrad": True, "implementation": "custom"}, "variants.x: unknown key 'amsgrad'"),
+        ({"optimizer": "sparseadam", "eps": 1e-8}, None),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_class_is_checked_by_its_signature(change, message):
+    config = put("variants.x", NADAM | change)
+    try:
+        validate(config, experiment_schema(classes({"variants": config["variants"]})))
+    except ValueError as error:
+        assert message and str(error).startswith(message)
+    else:
+        assert message is None
+
+
+@pytest.mark.parametrize("name", ["summary.csv", "curves.png", "README.md", "report.html", "train.log"])
+def test_a_name_cannot_be_that_of_a_file_of_the_results(name):
+    for place in ("networks", "variants"):
+        config = copy.deepcopy(DEFAULT)
+        config[place][name] = next(iter(config[place].values()))
+        with pytest.raises(
+            ValueError, match=f"'{re.escape(name)}' is named like a file of the results; choose another"
+        ):
+            validate(config, SCHEMA)
+
+
+def test_a_default_of_none_is_a_default(tmp_path):
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        (folder / "clipped.py").write_text("def clipped(w, g, *, lr, clip=None):\n    w.sub_(lr * g)\n")
+        mine = {"implementation": "custom", "optimizer": "clipped", "lr": 0.1}
+        experiment_schema.cache_clear()
+        for more in ({}, {"clip": None}, {"clip": 0.5}):
+            config = {key: value for key, value in DEFAULT.items() if key != "sweep"} | {"variants": {"x": mine | more}}
+            validate(config, experiment_schema())
+    experiment_schema.cache_clear()
 
 
 def test_a_missing_key_is_named():
@@ -207,6 +263,8 @@ def verdict(text: bytes) -> str | None:
         "x: " + "[" * 3000,
         "\x00",
         "x: .inf",
+        "sweep: 5",
+        "sweep: {optimizers: 3}",
         "seeds: [0]\nseeds: [1]",
         "{x: 1, 2: ",
     ],
@@ -221,6 +279,7 @@ def test_any_text_is_one_readable_error(text):
     ("text", "message"),
     [
         ("training: {epochs: -1}", "top level: the key 'seeds', .* is missing"),
+        ("a: 1:30.5", "line 1: YAML reads 1:30.5 as 90.5: write 90.5"),
         ("a: !!python/object/apply:os.system [x]", "line 1: could not determine a constructor for the tag"),
     ],
 )

@@ -156,6 +156,23 @@ def test_the_answer_warns_of_few_seeds_and_of_diverged_variants():
     assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "diverged: 1 of 2 seeds, from iteration 30"
 
 
+def test_equal_means_are_a_tie():
+    tie = contrast(test_accuracy_difference_mean=1e-17)
+    said = differences.leader("small", SUMMARY, tie)
+    assert said == "small: fast and slow tie with a test accuracy of 95.00 ± 0.20 %."
+
+
+@pytest.mark.parametrize(
+    ("highest", "why"),
+    [(12.0, "rose to 12: try a lower"), (2.31, "never left that of guessing by much: try a higher")],
+)
+def test_a_variant_that_only_guesses_is_said_to_with_the_advice_that_fits(highest, why):
+    summary = SUMMARY.assign(guessing_seeds=[2, 0, 0], highest_training_loss=highest)
+    assert summarize.answer(summary) == [
+        f"slow only guesses on small: 2 of 5 seeds. A minibatch's loss {why} learning rate."
+    ]
+
+
 def test_variants_that_are_the_same_to_the_bit_have_one_row_and_others_with_the_same_numbers_have_two():
     same = summarize.section(SUMMARY, SAME).table
     assert same["variant"].tolist() == ["slow", "fast, its_twin"]

@@ -14,7 +14,7 @@ from descent.files import write_tensors
 from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import evaluate
 from descent.train.network import Parameters, initialize, stack
-from descent.train.optimizer import evaluating, make_optimizer
+from descent.train.optimizer import OptimizerError, Unstacked, evaluating, make_optimizer
 from descent.train.schedules import lr_setter
 from descent.train.seeds import SHUFFLING, generator
 from torch import nn
@@ -216,3 +216,50 @@ def test_two_processes_train_to_the_same_bytes(device, tmp_path):
         )
     for file in ("training.csv", "evaluation.csv", "parameters.safetensors", ".intermediate/predictions.safetensors"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+class ChangesItsRate(torch.optim.SGD):
+    def step(self):
+        super().step()
+        for group in self.param_groups:
+            group["lr"] *= 0.9
+
+
+class Noisy(torch.optim.SGD):
+    def step(self):
+        super().step()
+        with torch.no_grad():
+            for w in self.param_groups[0]["params"]:
+                w += 0.01 * torch.randn_like(w)
+
+
+def test_with_a_constant_schedule_an_optimizer_keeps_the_learning_rate_that_it_set_itself(split):
+    parameters = start(SEEDS)
+    used = Unstacked(ChangesItsRate, parameters.values(), SEEDS, lr=0.1)
+    assert lr_setter(used, "constant", 0, epochs=2) is None
+    for _ in train(parameters, used, split, epochs_of(split, SEEDS, batch_size=25)):
+        pass
+    assert [group["lr"] for group in used.param_groups] == pytest.approx([0.1 * 0.9**8] * 3)
+
+
+def test_an_optimizer_that_changes_its_learning_rate_or_has_none_cannot_follow_a_schedule(split):
+    parameters = start(SEEDS)
+    used = Unstacked(ChangesItsRate, parameters.values(), SEEDS, lr=0.1)
+    with pytest.raises(OptimizerError, match="it changes its own lr, so it cannot follow a schedule"):
+        list(train(parameters, used, split, epochs_of(split, SEEDS), lr_setter(used, "linear", 0, epochs=2)))
+    used.param_groups[0].pop("lr")
+    with pytest.raises(OptimizerError, match="it has no lr that a schedule could change"):
+        lr_setter(used, "constant", 0.1, epochs=2)
+
+
+def test_what_a_class_draws_for_a_seed_does_not_depend_on_the_others(split):
+    trained = {}
+    for seeds in (SEEDS, SEEDS[1:2]):
+        parameters = start(seeds)
+        used = Unstacked(Noisy, parameters.values(), seeds, lr=0.0)
+        before = torch.get_rng_state()
+        list(train(parameters, used, split, epochs_of(split, seeds)))
+        assert torch.equal(torch.get_rng_state(), before), "others' random numbers stay the same"
+        trained[len(seeds)] = parameters["W0"].detach()
+    assert torch.equal(trained[3][1], trained[1][0])
+    assert not torch.equal(trained[3][0] - start(SEEDS)["W0"][0], trained[3][1] - start(SEEDS)["W0"][1])

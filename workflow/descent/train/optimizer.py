@@ -74,8 +74,9 @@ class Unstacked:
         self.networks = [[w.detach()[i].requires_grad_() for w in self.stacks] for i in networks]
         self.streams = [generator(seed, OPTIMIZER).get_state() for seed in seeds or networks]
         self.optimizers: list[Any] = [None] * len(self.networks)
-        for i in self.in_turn():
-            self.optimizers[i] = its_class(self.networks[i], **hyperparameters)
+        with one_line_of(its_class):
+            for i in self.in_turn():
+                self.optimizers[i] = its_class(self.networks[i], **hyperparameters)
         self.param_groups = [
             group for optimizer in self.optimizers for group in getattr(optimizer, "param_groups", [vars(optimizer)])
         ]
@@ -86,16 +87,16 @@ class Unstacked:
         others = torch.get_rng_state()
         for i, stream in enumerate(self.streams):
             torch.set_rng_state(stream)
-            with one_line_of(self.its_class):
-                yield i
+            yield i
             self.streams[i] = torch.get_rng_state()
         torch.set_rng_state(others)
 
     def step(self) -> None:
-        for i in self.in_turn():
-            for w, stack in zip(self.networks[i], self.stacks):
-                w.grad = stack.grad[i]  # type: ignore[index]  # there is one after backward()
-            self.optimizers[i].step()
+        with one_line_of(self.its_class):
+            for i in self.in_turn():
+                for w, stack in zip(self.networks[i], self.stacks):
+                    w.grad = stack.grad[i]  # type: ignore[index]  # there is one after backward()
+                self.optimizers[i].step()
 
     def zero_grad(self) -> None:
         for stack in self.stacks:
