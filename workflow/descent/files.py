@@ -64,12 +64,12 @@ def write_table(path: str | Path, table: Any) -> None:
         table.to_csv(unfinished, index=False)
 
 
-def write_tensors(path: str | Path, tensors: Mapping[str, Any], metadata: dict[str, str] | None = None) -> None:
+def write_tensors(path: str | Path, tensors: Mapping[str, Any]) -> None:
     """Write PyTorch tensors, from any device, as a safetensors file."""
     from safetensors.torch import save
 
     with written_whole(path) as unfinished:
-        unfinished.write_bytes(save({name: tensor.detach().cpu() for name, tensor in tensors.items()}, metadata))
+        unfinished.write_bytes(save({name: tensor.detach().cpu() for name, tensor in tensors.items()}))
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

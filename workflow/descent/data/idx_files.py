@@ -2,8 +2,11 @@
 
 import gzip
 import hashlib
+import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 # Of the uncompressed files, whose well-known MD5 are 6bbc9ace…, a25bea73…, 2646ac64…, 27ae3e4e….
 SHA256 = {
@@ -11,6 +14,14 @@ SHA256 = {
     "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+# What the tensors of the four files are called.
+FILES = {
+    "train_images": "train-images-idx3-ubyte",
+    "train_labels": "train-labels-idx1-ubyte",
+    "test_images": "t10k-images-idx3-ubyte",
+    "test_labels": "t10k-labels-idx1-ubyte",
 }
 
 PLACES = ["*", "*/*", "*/*/*"]  # below a folder: torchvision's parent folder has the files in MNIST/raw
@@ -21,6 +32,16 @@ def data_set(checksums: dict[str, str] | None) -> str:
     if not checksums:
         return "mnist"
     return f"data-{hashlib.sha256(' '.join(checksums[name] for name in SHA256).encode()).hexdigest()[:8]}"
+
+
+def checksums(tensors: Mapping[str, Any]) -> dict[str, str]:
+    """The SHA-256 of the four uncompressed files that hold ``tensors``, of uint8, named as in FILES."""
+    found = {}
+    for key, name in FILES.items():
+        tensor = tensors[key]
+        header = struct.pack(f">4B{tensor.dim()}I", 0, 0, 8, tensor.dim(), *tensor.shape)
+        found[name] = hashlib.sha256(header + tensor.numpy().tobytes()).hexdigest()
+    return found
 
 
 class FetchError(ValueError):

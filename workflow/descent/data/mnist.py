@@ -1,11 +1,9 @@
 """Load MNIST from the file of `download_mnist`, scaled as by the lab's ``ToTensor``."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from safetensors import safe_open
 
 from descent.files import read_tensors
 
@@ -26,9 +24,3 @@ def load(path: Path, split: str, device: str | torch.device = "cpu", dtype: torc
     tensors = read_tensors(path)
     images, labels = tensors[f"{split}_images"], tensors[f"{split}_labels"]  # [n, 28, 28] and [n], uint8
     return Split(images.flatten(1).to(dtype).div_(255).to(device), labels.long().to(device))
-
-
-def checksums(path: Path) -> dict[str, str]:
-    """The SHA-256 of the four files that the file was made of."""
-    with safe_open(path, framework="pt") as file:
-        return json.loads((file.metadata() or {}).get("sha256", "{}"))

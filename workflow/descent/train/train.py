@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import torch
 
 from descent import step
-from descent.data.mnist import Split, checksums, load
+from descent.data.idx_files import checksums
+from descent.data.mnist import Split, load
 from descent.files import numbers, read_tensors, sha256, write_csv, write_json, write_tensors
 from descent.optimizers import FOLDER
 from descent.optimizers._classes import origin
@@ -126,7 +127,7 @@ def main(
         "evaluation_images": len(evaluation_split.labels),
         "seeds": seeds,
         "hidden": [its.shape[1] for name, its in parameters.items() if name.startswith("b")][:-1],
-        "data": checksums(mnist),
+        "data": checksums(read_tensors(mnist)),
         "iterations": len(iterations),
         "diverged": diverged,
         "seconds": seconds,
