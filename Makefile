@@ -9,7 +9,7 @@ run: $(INSTALLED)  ## install everything into .venv, then run the workflow's sta
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores all --resources gpu=1 mem_mb=$$(awk '/^MemTotal/ {print int($$2 / 1024)}' /proc/meminfo)
 
 check: $(INSTALLED)  ## is every update rule right? In seconds, without data; FILES="handed-in/*.py" checks other files
-	@PYTHONPATH=workflow PYTHONUTF8=1 PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(if $(FILES),descent.check.handed_in --files $(FILES) $(if $(CSV),--csv $(CSV)),descent.check.check_optimizers $(if $(ALL),--all))
+	@PYTHONPATH=workflow PYTHONUTF8=1 PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(if $(FILES),descent.check.handed_in --files $(FILES) $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(CSV),--csv $(CSV)) $(if $(FEEDBACK),--feedback $(FEEDBACK)),descent.check.check_optimizers $(if $(ALL),--all))
 
 test: $(INSTALLED)  ## install everything into .venv, then run the tests; with SLOW=1 the slow ones too
 	$(VENV)/bin/python -m pytest $(if $(SLOW),--numprocesses 3,-m "not slow")

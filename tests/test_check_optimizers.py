@@ -14,7 +14,7 @@ import pytest
 import torch
 from cases import optimizers_in
 from checkouts import PACKAGE
-from descent.check.comparison import PROBLEM, check, combined, first_difference, parts, trajectory
+from descent.check.comparison import PROBLEM, check, combined, first_difference, trajectory
 from descent.check.mistakes import FORMULAS, MISTAKES, follow, wrong_formulas
 from descent.optimizers import FOLDER, find, names
 from descent.optimizers._classes import class_defaults, torch_class
@@ -36,7 +36,7 @@ def edited(name: str, *replacements: tuple[str, str]) -> str:
 
 
 def verdicts(name: str) -> pd.DataFrame:
-    return pd.DataFrame(check(name, find(name)))
+    return pd.DataFrame(check(name, find(name)).rows)
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_every_rule_is_equal_to_its_class_in_every_setting(name):
     assert set(rows["verdict"]) == {"equal"}
     assert set(rows["torch"]) == {CLASSES[name].__name__}
     assert (rows[["first_step", "mistake"]] == "").all(axis=None)
-    assert set(parts(find(name), rows.to_dict("records")).values()) == {True}
+    assert set(check(name, find(name)).parts.values()) == {True}
 
 
 def walks(name: str, formula: str) -> list[torch.Tensor]:
@@ -165,7 +165,18 @@ MADE = [
         ),
         ("-lr / (1 - beta1**t)", "-lr"),
     ),
-    ("another default: eps is 1e-06, in PyTorch 1e-08", "rmsprop", ("eps=1e-8", "eps=1e-6")),
+    (
+        "Nesterov's step is w − (1 + μ) α g − μ² v, with the new v",
+        "sgd",
+        ("g.add(v, alpha=momentum)", "g.mul(1 + momentum).add(v, alpha=momentum**2)"),
+    ),
+    (
+        "Nesterov's step is w − (1 + μ) α g − μ² v, with the new v",
+        "sgd",
+        ("    if momentum:", "    g = lr * g\n    if momentum:"),
+        (SGD_STEP, "w.sub_(g)"),
+        ("g.add(v, alpha=momentum)", "g.mul(1 + momentum).add(v, alpha=momentum**2)"),
+    ),
     ("λ is ignored (weight_decay)", "sgd", ("if weight_decay:", "if False:")),
     ("λ is ignored (weight_decay)", "adamw", ("    w.mul_(1 - lr * weight_decay)\n", "")),
     ("2 λ in place of λ (weight_decay)", "sgd", ("alpha=weight_decay", "alpha=2 * weight_decay")),
@@ -287,6 +298,16 @@ def test_a_right_rule_in_another_order_of_operations_is_equal(name, check_with):
     assert (rows["verdict"] == "equal").all()
 
 
+def test_another_default_hides_no_mistake_and_is_none_but_in_a_training(tmp_path):
+    with optimizers_in(tmp_path / "optimizers") as folder:
+        (folder / "sgd.py").write_text(edited("sgd", ("momentum=0.0", "momentum=0.9")))
+        judged = check("sgd", find("sgd"), [{"lr": 0.02}])
+    *rows, training = judged.rows
+    assert {row["verdict"] for row in rows} == {"equal"} and set(judged.parts.values()) == {True}
+    assert judged.remarks == ["its default momentum is 0.9, PyTorch's 0"]
+    assert training["mistake"] == "another default: momentum is 0.9, in PyTorch 0"
+
+
 def test_what_starts_late_is_found(check_with):
     late = ("    if weight_decay:", "    if t > 200:\n        lr = lr / 10\n    if weight_decay:")
     rows = check_with("sgd", sgd=edited("sgd", ("sgd(w, g, v", "sgd(w, g, t, v"), late))
@@ -312,18 +333,17 @@ def test_the_parts_that_are_right_are_told_from_the_wrong_ones(tmp_path):
     with optimizers_in(tmp_path / "optimizers") as folder:
         (folder / "sgd.py").write_text(edited("sgd", ("g.add(v, alpha=momentum)", "g.add(v)")))
         rule = find("sgd")
-        found = parts(rule, check("sgd", rule))
-    assert found == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False}
+        found = check("sgd", rule).parts
+    assert found == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False, "together": False}
 
 
 def test_a_rule_that_raises_in_one_part_is_right_in_the_others(tmp_path):
     with optimizers_in(tmp_path / "optimizers") as folder:
         (folder / "sgd.py").write_text(edited("sgd", ("g.add(v, alpha=momentum)", "g.plus(v)")))
         rule = find("sgd")
-        rows = check("sgd", rule)
-        found = parts(rule, rows)
-    assert found == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False}
-    assert {row["mistake"].partition(":")[0] for row in rows} == {"", "AttributeError"}
+        judged = check("sgd", rule)
+    assert judged.parts == {"plain": True, "momentum": True, "weight_decay": True, "nesterov": False, "together": False}
+    assert {row["mistake"].partition(":")[0] for row in judged.rows} == {"", "AttributeError"}
 
 
 HIDDEN = "it keeps something outside of its state, so a second training differs from the first"
@@ -347,7 +367,7 @@ def test_a_class_that_refuses_or_lacks_a_setting_does_not_speak_against_the_rule
     assert set(rows["torch"]) == {""} and set(rows["verdict"]) == {"equal"}, "Muon refuses tensors with three axes"
     more = edited("sgd", ("nesterov=False", "nesterov=False, clip=7.0"))
     rows = check_with("sgd", sgd=more)
-    assert rows["setting"].tolist() == verdicts("sgd")["setting"].tolist()[:-1], "torch.optim.SGD has no clip"
+    assert rows["setting"].tolist() == verdicts("sgd")["setting"].tolist(), "torch.optim.SGD has no clip"
     rows = check_with("sgd", sgd=edited("sgd", ("nesterov=False", "nesterov=False, **rest")))
     assert set(rows["verdict"]) == {"equal"}
 
@@ -385,7 +405,7 @@ def test_every_hyperparameter_that_is_a_number_has_other_values_than_its_default
 
 def test_settings_of_ones_own_are_checked_too_each_once():
     own = [{"lr": 0.02, "momentum": 0.9}, {"momentum": 0.9, "lr": 0.02}, {"momentum": 0.9, "lr": 0.1}]
-    its = [row["setting"] for row in check("sgd", find("sgd"), own)]
+    its = [row["setting"] for row in check("sgd", find("sgd"), own).rows]
     assert its == [*verdicts("sgd")["setting"], "lr 0.02, momentum 0.9"]
 
 
@@ -414,7 +434,7 @@ def test_make_check_fails_if_a_rule_differs_and_says_how(package):
         "✓ adagrad: equal to torch.optim.Adagrad, in 3 settings",
         "✗ sgd: differs from torch.optim.SGD, in 7 of 7 settings",
         "    the step has the wrong sign: w = w + α d",
-        "    ✗ plain  ✗ momentum  ✗ weight_decay  ✗ nesterov",
+        "    ✗ plain  ✗ momentum  ✗ weight_decay  ✗ nesterov  ✗ together",
     ]
     every = run(package, "--all").stdout
     assert re.search(r"^sgd +lr 0\.1 +different +1$", every, re.MULTILINE)

@@ -1,5 +1,6 @@
 """`make check FILES=…`: rules in files of others, good and hostile."""
 
+import json
 import os
 import subprocess
 import sys
@@ -9,24 +10,64 @@ import pandas as pd
 import pytest
 from checkouts import PACKAGE, REPOSITORY
 
+SKELETON = REPOSITORY / "docs/skeleton/sgd.py"
 SGD = "def sgd(w, g, v, *, lr=1e-3, momentum=0.0):\n    "
 RIGHT = "v.mul_(momentum).add_(g)\n    w.sub_(lr * v)\n"
+CLASS = """import torch
+
+
+class SGD:
+    def __init__(self, params, lr=0.1, momentum=0.0):
+        self.params, self.lr, self.momentum = list(params), lr, momentum
+        self.v = [torch.zeros_like(w) for w in self.params]
+
+    def zero_grad(self):
+        for w in self.params:
+            w.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        for w, v in zip(self.params, self.v):
+            v.mul_(self.momentum).add_(w.grad)
+            w -= self.lr * v
+"""
+NOTEBOOK = [["%matplotlib inline\n", "import torch\n", "1 / 0"], [f"{SGD}{RIGHT}\n", "!ls"], ["a magic ? here"]]
+CELLS = [{"cell_type": "markdown", "source": ["x"]}, *({"cell_type": "code", "source": its} for its in NOTEBOOK)]
 ENDED = "✗ it ended its process: it exits, crashes or takes too much memory"
-HANDED_IN = {  # a file, and the end of the line that says what it is
-    "right": (SGD + RIGHT, "✓ sgd: equal to torch.optim.SGD, in 3 settings"),
-    "torch": ("import torch\n\n\n" + SGD + "v.copy_(torch.add(g, v, alpha=momentum))\n    w -= lr * v\n", "3 settings"),
-    "prints": (f"print('x' * 10**6)\n{SGD}print(w)\n    {RIGHT}", "✓ sgd: equal to torch.optim.SGD, in 3 settings"),
-    "writes": (f"open('written', 'w').write('x')\n{SGD}{RIGHT}", "✓ sgd: equal to torch.optim.SGD, in 3 settings"),
-    "wrong": (SGD + RIGHT.replace("add_(g)", "add_(g).mul_(1)").replace("lr *", "2 * lr *"), "in 3 of 3 settings"),
-    "hangs": (f"while True:\n    pass\n{SGD}{RIGHT}", "✗ stopped after 10 seconds"),
-    "exits": (f"import os\nos._exit(0)\n{SGD}{RIGHT}", ENDED),
-    "crashes": ("import ctypes\nctypes.string_at(0)\n", ENDED),
-    "quits": (f"raise SystemExit('no')\n{SGD}{RIGHT}", "✗ it ends with SystemExit('no')"),
-    "memory": (f"import torch\n\n\n{SGD}torch.ones(10**9)\n", "torch.optim.SGD, in 3 of 3 settings"),
-    "no_import": (SGD + "w -= lr * torch.ones_like(w)\n", "3 of 3 settings"),
-    "syntax": ("def sgd(w, g\n", "✗ syntax.py, line 1: '(' was never closed"),
-    "no_rule": ("def step(w, g):\n    w -= g\n", "✗ it has no function that is named as an optimizer, such as sgd"),
-    "no_lr": ("def sgd(w, g):\n    w -= g\n", "hyperparameters have a default, or stand behind a *"),
+EQUAL = "✓ sgd: equal to torch.optim.SGD, in 3 settings"
+HANDED_IN = {  # a file, the end of its first line, and how its parts, plain and momentum, are graded
+    "right": (SGD + RIGHT, EQUAL, "yes yes"),
+    "torch": (f"import torch\n\n\n{SGD}v.copy_(torch.add(g, v, alpha=momentum))\n    w -= lr * v\n", EQUAL, "yes yes"),
+    "prints": (f"print('x' * 10**6)\n{SGD}print(w)\n    {RIGHT}", EQUAL, "yes yes"),
+    "writes": (f"open('written', 'w').write('x')\n{SGD}{RIGHT}", EQUAL, "yes yes"),
+    "class": (CLASS, EQUAL, "yes yes"),
+    "capital": (SGD.replace("sgd", "SGD") + RIGHT, EQUAL, "yes yes"),
+    "mu": ((SGD + RIGHT).replace("momentum", "mu"), f"{EQUAL}; mu is taken for momentum", "yes yes"),
+    "default": (SGD.replace("0.0", "0.9") + RIGHT, f"{EQUAL}; its default momentum is 0.9, PyTorch's 0", "yes yes"),
+    "helper": (f"{SGD}{RIGHT}\n\ndef optimizer():\n    pass\n\n\ndef adam(w, g, *, lr):\n    raise OSError\n", EQUAL,
+               "yes yes"),
+    "replaces": ("import torch\nfrom descent.check import comparison\n\n"
+                 f"comparison.first_difference = torch.optim.SGD = None\n\n\n{SGD}w += lr * g\n",
+                 "✗ sgd: differs from torch.optim.SGD, in 3 of 3 settings", "no no"),
+    "plain": ("def sgd(w, g, *, lr=1e-3):\n    w -= lr * g\n", "✓ sgd: equal to torch.optim.SGD, in 2 settings",
+              "yes missing"),
+    "nonsense": (SGD.replace("momentum", "beta") + "w -= 5 if beta else lr * g\n", "beta is taken for momentum",
+                 "yes no"),
+    "clip": (SGD.replace("=0.0", "=0.0, clip=None") + RIGHT, "in 3 settings", "yes yes unknown"),
+    "random": (f"import torch\n\n\n{SGD}w -= lr * torch.rand_like(g)\n", "in 3 of 3 settings", "no no"),
+    "wrong": (SGD + RIGHT.replace("lr *", "2 * lr *"), "in 3 of 3 settings", "no no"),
+    "hangs": (f"while True:\n    pass\n{SGD}{RIGHT}", "✗ stopped after 10 seconds of processor time", "no no"),
+    "exits": (f"import os\nos._exit(0)\n{SGD}{RIGHT}", ENDED, "no no"),
+    "crashes": ("import ctypes\nctypes.string_at(0)\n", ENDED, "no no"),
+    "quits": (f"raise SystemExit('no')\n{SGD}{RIGHT}", "✗ it ends with SystemExit('no')", "no no"),
+    "paints": ("raise ValueError('=1+1\\x1b[2J✓ sgd' + 'x' * 10**6)\n", "x" * 100, "no no"),
+    "memory": (f"import torch\n\n\n{SGD}torch.ones(10**9)\n", "torch.optim.SGD, in 3 of 3 settings", "no no"),
+    "no_import": (SGD + "w -= lr * torch.ones_like(w)\n", "3 of 3 settings", "no no"),
+    "syntax": ("def sgd(w, g\n", "✗ syntax.py, line 1: '(' was never closed", "no no"),
+    "no_rule": ("def step(w, g):\n    w -= g\n", "✗ it has no function or class that is named as an optimizer, such as "
+                "sgd", "no no"),
+    "d2l": ("def sgd(params, lr, batch_size):\n    pass\n", "found is sgd(params, lr, batch_size), asked is sgd(w, g, "
+            "its state, *, lr=..., its other hyperparameters)", "no no"),
 }  # fmt: skip
 
 
@@ -39,45 +80,78 @@ def check(*words: str | Path) -> subprocess.CompletedProcess:
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """What is said of each file, and the grades; checked in a folder in which nothing may appear."""
-    folder = tmp_path_factory.mktemp("handed-in")
-    for name, (text, _) in HANDED_IN.items():
+    folder, made = tmp_path_factory.mktemp("handed-in"), tmp_path_factory.mktemp("made")
+    for name, (text, *_) in HANDED_IN.items():
         (folder / f"{name}.py").write_text(text)
-    run = check(*sorted(folder.glob("*.py")), "--csv", folder / "grades.csv")
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": CELLS}))
+    run = check(folder, "--csv", made / "grades.csv", "--reference", SKELETON, "--feedback", made / "feedback")
     assert (run.returncode, run.stderr) == (1, "")
-    assert {file.name for file in folder.iterdir()} == {"grades.csv", *(f"{name}.py" for name in HANDED_IN)}
-    return run.stdout, pd.read_csv(folder / "grades.csv", keep_default_na=False)
+    assert {file.stem for file in folder.iterdir()} == {*HANDED_IN, "notebook"}
+    return run.stdout, pd.read_csv(made / "grades.csv", keep_default_na=False), made / "feedback"
 
 
 @pytest.mark.parametrize("name", HANDED_IN)
 def test_each_file_is_judged_by_itself(name, graded):
     (line,) = [line for line in graded[0].splitlines() if line.startswith(f"{name}.py: ")]
-    assert line.endswith(HANDED_IN[name][1])
+    _, end, parts = HANDED_IN[name]
+    assert line.endswith(end) and len(line) < 400 and line.isprintable()
+    its = graded[1].query(f"file == '{name}.py' and optimizer == 'sgd'")
+    assert its["part"].tolist()[:2] == ["plain", "momentum"]
+    assert " ".join(its["right"]) == parts
 
 
-def test_the_grades_have_a_row_for_each_file_and_part_in_the_order_of_the_files(graded):
-    grades = graded[1]
+def test_the_grades_say_what_is_wrong_and_no_cell_is_run_by_a_spreadsheet(graded):
+    said, grades, feedback = graded
     assert list(grades) == ["file", "optimizer", "part", "right", "mistake"]
-    assert grades["file"].drop_duplicates().tolist() == sorted(f"{name}.py" for name in HANDED_IN)
-    its = grades.set_index(["file", "part"])
-    assert its.loc[("right.py", "momentum")].tolist() == ["sgd", "yes", ""]
-    assert its.loc[("wrong.py", "plain")].tolist() == ["sgd", "no", "2 α in place of α (lr)"]
-    assert its.loc[("hangs.py", "")].tolist() == ["", "no", "stopped after 10 seconds"]
-    assert (
-        "write `import torch` above the rule (no_import.py, line 2: w -="
-        in its.loc[("no_import.py", "plain"), "mistake"]
-    )
+    its = grades.set_index(["file", "optimizer", "part"])["mistake"]
+    assert its["wrong.py", "sgd", "plain"] == "2 α in place of α (lr)"
+    assert its["random.py", "sgd", "plain"] == "it draws random numbers"
+    assert its["clip.py", "sgd", "clip"].startswith("sgd: clip was not compared: torch.optim.SGD has lr, momentum,")
+    assert "write `import torch` above the rule (no_import.py, line 2: w -=" in its["no_import.py", "sgd", "plain"]
+    assert not grades.apply(lambda column: column.str.match("[=+@-]")).any(axis=None)
+    assert (feedback / "wrong.py.txt").read_text(encoding="utf-8") in said
+    assert said.splitlines()[-1] == f"9 of {len(HANDED_IN) + 1} files are right"
+    assert "notebook.ipynb: " + EQUAL in said
 
 
-@pytest.mark.slow
-def test_right_files_alone_succeed_and_a_missing_one_is_named(tmp_path):
-    (tmp_path / "alice.py").write_text(SGD + RIGHT)
-    assert check(tmp_path / "alice.py").returncode == 0
-    assert check(tmp_path / "bob.py").stderr == f"there is no file {tmp_path / 'bob.py'}\n"
+def test_without_a_reference_the_parts_are_those_of_our_rule(tmp_path):
+    (tmp_path / "sgd.py").write_text(SGD + RIGHT)
+    run = check(tmp_path / "sgd.py", "--csv", tmp_path / "grades.csv")
+    assert run.returncode == 1 and "    missing: weight_decay, nesterov, together\n0 of 1 files are right" in run.stdout
+    assert pd.read_csv(tmp_path / "grades.csv")["right"].tolist() == ["yes", "yes", "missing", "missing", "missing"]
+
+
+NESTEROV = """def sgd(w, g, v, *, lr=1e-3, momentum=0.0, weight_decay=0.0, nesterov=False):
+    d = g + weight_decay * w
+    v.mul_(momentum).add_(d)
+    w -= lr * ((g if nesterov else d) + momentum * v if nesterov else v)
+"""
+
+
+def test_what_is_wrong_only_together_is_a_part_of_its_own(tmp_path):
+    (tmp_path / "sgd.py").write_text(NESTEROV)
+    run = check(tmp_path / "sgd.py", "--csv", tmp_path / "grades.csv")
+    assert run.returncode == 1 and "✓ plain  ✓ momentum  ✓ weight_decay  ✓ nesterov  ✗ together" in run.stdout
+    assert pd.read_csv(tmp_path / "grades.csv").set_index("part")["right"]["together"] == "no"
+
+
+def test_files_are_told_apart_and_a_dangling_link_spoils_none(tmp_path):
+    for student in ("alice", "bob b"):
+        (tmp_path / student).mkdir()
+        (tmp_path / student / "sgd.py").write_text(SGD + RIGHT)
+    (tmp_path / "gone.py").symlink_to("nowhere.py")
+    said = check(*tmp_path.glob("*/sgd.py"), tmp_path / "gone.py", "--reference", SKELETON).stdout
+    assert {line.partition(": ")[0] for line in said.splitlines()} == {
+        "alice/sgd.py", "bob b/sgd.py", "gone.py", "2 of 3 files are right",
+    }  # fmt: skip
+    assert check(tmp_path / "bob.py").stderr.strip() == f"there is no file {tmp_path / 'bob.py'}"
 
 
 def test_the_skeleton_for_students_is_a_rule_without_a_body(tmp_path):
-    skeleton = (REPOSITORY / "docs/skeleton/sgd.py").read_text(encoding="utf-8")
-    said = check(REPOSITORY / "docs/skeleton/sgd.py")
+    said = check(SKELETON, "--reference", SKELETON)
     assert "NotImplementedError: the step is still to be written (sgd.py, line 13: raise" in said.stdout
+    skeleton = SKELETON.read_text(encoding="utf-8")
     (tmp_path / "sgd.py").write_text(skeleton[: skeleton.index("    raise")] + "    " + RIGHT, encoding="utf-8")
-    assert check(tmp_path / "sgd.py").stdout == "sgd.py: ✓ sgd: equal to torch.optim.SGD, in 3 settings\n"
+    run = check(tmp_path / "sgd.py", "--reference", SKELETON)
+    assert run.returncode == 0
+    assert run.stdout == f"sgd.py: {EQUAL}\n1 of 1 files are right\n"

@@ -70,7 +70,7 @@ def test_other_test_labels_change_no_choice(swept_checkout):
 
 ROWS = {
     "no edit": (lambda config: None, set()),
-    "keys in another order": (lambda c: c.update(sweep=dict(reversed(c["sweep"].items()))), set()),
+    "keys in another order": (lambda c: c.update(sweep=dict(reversed(c["sweep"].items()))), {"report_sweep"}),
     "a new point": (
         lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].insert(1, 0.02),
         train(f"sgd_lr=0.02_momentum={m}" for m in (0, 0.9)) | TABLES,

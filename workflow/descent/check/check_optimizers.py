@@ -7,7 +7,7 @@ from typing import Annotated
 import pandas as pd
 
 from descent import step
-from descent.check.comparison import check, parts
+from descent.check.comparison import check
 from descent.check.verdicts import COLUMNS, DIFFERENT, in_lines
 from descent.files import write_csv
 from descent.optimizers import find, names
@@ -26,13 +26,13 @@ def main(
         found = {name: check(name, find(name), (twins or {}).get(name, [])) for name in names()}
     except ValueError as error:  # of a file that is no rule
         sys.exit(str(error))
-    rows = [row for its in found.values() for row in its]
+    rows = [row for its in found.values() for row in its.rows]
     if all:
         table = pd.DataFrame(rows)[["optimizer", "setting", "verdict", "first_step"]]
         print(table.to_markdown(index=False, tablefmt="plain", disable_numparse=True))
         print("first_step: the first step, from 1, after which w differs by more than 1e-12 of its largest entry")
-    for name, its in found.items():
-        print("\n".join(in_lines(its, parts(find(name), its))))
+    for its in found.values():
+        print("\n".join(in_lines(its.rows, its.parts, its.remarks, its.unknown)))
     wrong = any(row["verdict"] == DIFFERENT for row in rows)
     if wrong:
         print("✓ and ✗ below a rule: the plain rule, with lr alone, and each hyperparameter added to it")

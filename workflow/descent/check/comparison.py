@@ -6,20 +6,23 @@ for what every rule must have.
 
 import json
 import math
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from itertools import combinations
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from descent.check.assignment import translate
 from descent.check.mistakes import Case, find_mistake
 from descent.check.verdicts import COLUMNS, DIFFERENT, EQUAL, NEARLY
 from descent.experiment.variants import in_words
 from descent.optimizers import Rule
-from descent.optimizers._classes import torch_class
+from descent.optimizers._classes import class_defaults, constructor_hyperparameters, torch_class
 from descent.train.optimizer import OptimizerError, from_file, make_optimizer
 from descent.words import Row
 
@@ -44,35 +47,48 @@ Hyperparameters = dict[str, Any]
 Maker = Callable[[list[Tensor]], Any]  # an optimizer of some parameters
 
 
-def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> list[Row]:
-    """Judge a rule with many hyperparameters, and with its ``own``: a row with COLUMNS for each.
+class Judged(NamedTuple):
+    """What the check found of a rule: a row with COLUMNS for each setting; cells that do not apply are empty."""
 
-    Cells that do not apply are empty. Hyperparameters that the class of ``torch.optim`` refuses are left out. If it
-    refuses all, it is as if there were none.
+    rows: list[Row]
+    parts: dict[str, bool]  # whether each is right; see `parts`
+    remarks: list[str]
+    unknown: list[str]  # hyperparameters that were not compared
+
+
+def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> Judged:
+    """Judge a rule with many hyperparameters, and with its ``own``, those of trainings.
+
+    All hyperparameters that rule and class have are given, so that defaults do not matter; ``own`` are compared as they
+    are. Hyperparameters that the class of ``torch.optim`` refuses are left out.
     """
-    many = combined(rule)
-    asked = {in_words(its): its for its in [*many, *own]}
+    rule, remarks, unknown = translate(name, rule)
+    its_class, many = torch_class(name), combined(rule, unknown)
+    usual = constructor_hyperparameters(its_class)[0] if its_class else {}
+    usual = {key: value for key, value in usual.items() if key in rule.defaults}
+    asked = {in_words(its): usual | its for its in many} | {in_words(its): its for its in own}
     long = {in_words(its) for its in [many[0], many[-1], *own]}
     if hidden := hidden_state(rule, many[-1]):
-        its_class, found = torch_class(name), {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
+        found = {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
     else:
-        its_class = torch_class(name)
         walked = {words: walk_class(name, json.dumps(its), words in long) for words, its in asked.items() if its_class}
         if theirs := {words: its for words, its in walked.items() if its}:
-            found = beside_class(rule, name, asked, theirs)
+            found = beside_class(rule, name, asked, theirs, {in_words(its) for its in many})
         else:
             its_class, found = None, examine(rule, asked)
     empty = dict.fromkeys(COLUMNS, "") | {"optimizer": name, "torch": its_class.__name__ if its_class else ""}
-    return [empty | {"setting": words} | row for words, row in found.items()]
+    rows = [empty | {"setting": words} | row for words, row in found.items()]
+    return Judged(rows, parts(rule, many, rows), remarks, unknown)
 
 
-def combined(rule: Rule) -> list[Hyperparameters]:
-    """What to check a rule with: all combinations of its hyperparameters, and all at their second values.
+def combined(rule: Rule, unknown: Sequence[str] = ()) -> list[Hyperparameters]:
+    """What to check a rule with: all combinations of its known hyperparameters, and all at their second values.
 
     Of more than MANY_OPTIONAL, each alone. A class keeps its switches, such as ``foreach`` and ``maximize``.
     """
     switches = {name for name, default in rule.defaults.items() if isinstance(default, bool) and name not in VALUES}
     names = [*rule.required, *(name for name in rule.defaults if rule.is_function or name not in switches)]
+    names = [name for name in names if name not in unknown]
     values = {name: two for name in names if (two := two_values(name, rule.defaults.get(name, 0)))}
     optional = [name for name in values if name not in ("lr", *rule.required)]
     most = len(optional) if len(optional) <= MANY_OPTIONAL else 1
@@ -107,10 +123,10 @@ class Problem(NamedTuple):
 
 def random_problem(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
     """Draw gradients of some sizes; a fifth of them is 0."""
-    n, random = sum(map(math.prod, shapes)), torch.Generator().manual_seed(0)
-    start, gradients = (torch.randn(size, generator=random, dtype=torch.float64) for size in ([n], [steps, n]))
+    n, drawn = sum(map(math.prod, shapes)), torch.Generator().manual_seed(0)
+    start, gradients = (torch.randn(size, generator=drawn, dtype=torch.float64) for size in ([n], [steps, n]))
     scale = torch.tensor(sizes, dtype=torch.float64).repeat(n)[:n]
-    return Problem(shapes, start, gradients * scale * (torch.rand([steps, n], generator=random) < 0.8))
+    return Problem(shapes, start, gradients * scale * (torch.rand([steps, n], generator=drawn) < 0.8))
 
 
 PROBLEM = random_problem(SHAPES, STEPS, [1, 1e-2, 1e-8])  # every ε matters
@@ -170,9 +186,12 @@ def walk_class(name: str, hyperparameters: str, long: bool) -> list[Tensor]:
 
 
 def beside_class(
-    rule: Rule, name: str, asked: dict[str, Hyperparameters], theirs: dict[str, list[Tensor]]
+    rule: Rule, name: str, asked: dict[str, Hyperparameters], theirs: dict[str, list[Tensor]], complete: set[str]
 ) -> dict[str, Row]:
-    """Compare a rule with its class wherever ``theirs`` has its trajectories: verdict, first step and mistake."""
+    """Compare a rule with its class wherever ``theirs`` has its trajectories: verdict, first step and mistake.
+
+    A mistake has to explain the ``complete`` settings, in which all hyperparameters are given.
+    """
     found: dict[str, dict[str, Any]] = {}
     ours = {}
     for words in theirs:
@@ -182,13 +201,23 @@ def beside_class(
             found[words] = verdict_on(ours[words], theirs[words])
         except OptimizerError as error:
             found[words] = {"verdict": DIFFERENT, "mistake": str(error)}
-    unknown = [row for row in found.values() if row["verdict"] == DIFFERENT and "mistake" not in row]
+    unknown = {words: row for words, row in found.items() if row["verdict"] == DIFFERENT and "mistake" not in row}
     if unknown and len(ours) == len(theirs):
-        cases = [Case(asked[words], its[0], theirs[words][0]) for words, its in ours.items()]
-        mistake = find_mistake(name, rule.defaults, cases, PROBLEM.gradients, first_difference)
-        for row in unknown:
-            row["mistake"] = mistake
+        cases = [Case(asked[words], its[0], theirs[words][0]) for words, its in ours.items() if words in complete]
+        mistake = find_mistake(name, {*rule.defaults, *rule.required}, cases, PROBLEM.gradients, first_difference)
+        for words, row in unknown.items():
+            row["mistake"] = mistake or other_default(rule, name, asked[words], ours[words])
     return found
+
+
+def other_default(rule: Rule, name: str, given: Hyperparameters, ours: list[Tensor]) -> str:
+    """Whether the class does the same once it is given the rule's defaults; empty if not."""
+    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) > 1)
+    if not theirs or any(first_difference(*pair) for pair in zip(ours, theirs)):
+        return ""
+    usual = class_defaults(name)
+    others = [key for key in rule.defaults if key not in given and rule.defaults[key] != usual[key]]
+    return "another default: " + ", ".join(f"{key} is {rule.defaults[key]}, in PyTorch {usual[key]}" for key in others)
 
 
 def verdict_on(ours: list[Tensor], theirs: list[Tensor]) -> dict[str, Any]:
@@ -217,14 +246,22 @@ def examine(rule: Rule, asked: dict[str, Hyperparameters]) -> dict[str, Row]:
 def hidden_state(rule: Rule, setting: Hyperparameters) -> str:
     """What is wrong if a training, repeated in the same tensors and beside another, is not the same; else empty."""
     make, (flat, parameters) = partial(from_file, rule, **setting), lay_out(SHORT)
+    states = random_states()
     try:
         first = torch.stack(list(walk(make, SHORT, flat, parameters)))
         both = zip(walk(make, SHORT, flat, parameters), walk(make, OTHER, *lay_out(OTHER)))
         again = torch.stack([walked for walked, _ in both])
     except OptimizerError:  # it is found again, setting by setting
         return ""
+    if states != random_states():
+        return "it draws random numbers"
     same = first_difference(again, first) is None
     return "" if same else "it keeps something outside of its state, so a second training differs from the first"
+
+
+def random_states() -> list[str]:
+    """The states of the generators that a rule may draw from."""
+    return [str(torch.get_rng_state().tolist()), str(random.getstate()), str(np.random.get_state())]
 
 
 def broken_property(rule: Rule, make: Maker) -> str:
@@ -255,12 +292,20 @@ def without_effect(rule: Rule, setting: Hyperparameters) -> str:
     return ""
 
 
-def parts(rule: Rule, rows: Sequence[Row]) -> dict[str, bool]:
-    """Which part of a rule is right: ``plain``, and each hyperparameter where as few others as can be are given."""
+def parts(rule: Rule, many: Sequence[Hyperparameters], rows: Sequence[Row]) -> dict[str, bool]:
+    """Which part of a rule is right: ``plain``, each hyperparameter where as few others as can be are given, and
+    ``together``, all other combinations of ``many``.
+    """
     right = {row["setting"]: row["verdict"] != DIFFERENT for row in rows}
+    minimal: dict[str, frozenset[str]] = {}
     found: dict[str, bool] = {}
-    for setting in sorted(combined(rule), key=len):
+    together: list[bool] = []
+    for setting in sorted(many, key=len):
         if (words := in_words(setting)) in right:
-            for name in setting if found else ["plain", *setting]:
-                found.setdefault(name, right[words])
-    return {name: its for name, its in found.items() if name not in ("lr", *rule.required)}
+            names = frozenset(setting) - {"lr", *rule.required}
+            minimal = dict.fromkeys(names - minimal.keys(), names) | minimal
+            its = [name for name, least in minimal.items() if least == names] if names else ["plain"]
+            for part in its:
+                found[part] = found.get(part, True) and right[words]
+            together += [] if its else [right[words]]
+    return found | ({"together": all(together)} if together else {})

@@ -6,6 +6,7 @@ setting, also in those in which it is right.
 
 from collections.abc import Callable, Iterator
 from functools import reduce
+from itertools import chain
 from typing import Any, NamedTuple
 
 import torch
@@ -84,6 +85,13 @@ MISTAKES = [
     ("α twice", {"w - α * d": "w - α**2 * d"}),
     ("Nesterov's momentum looks at the old velocity", {"g + μ * v if nesterov else v": "v"}),
     ("Nesterov's step is w − α g + α μ v", {"g + μ * v if": "g - μ * v if"}),
+    *(
+        (
+            "Nesterov's step is w − (1 + μ) α g − μ² v, with the new v",
+            {"g + μ * v if": "(1 + μ) * g + μ**2 * v if", **its},
+        )
+        for its in ({}, {"v = μ * v + g": "g = α * g; v = μ * v + g", "w - α * d": "w - d"})
+    ),
     ("the weight decay is decoupled", {"g = g + λ * w": "w = w - α * λ * w"}),
     ("the weight decay is coupled", {"w = w - α * λ * w": "g = g + λ * w"}),
     ("the weight decay lacks α", {"w = w - α * λ * w": "w = w - λ * w"}),
@@ -114,36 +122,24 @@ class Case(NamedTuple):
 Differ = Callable[[Tensor, Tensor], int | None]  # the first step at which two trajectories differ
 
 
-def find_mistake(name: str, own: dict[str, Any], cases: list[Case], gradients: Tensor, differ: Differ) -> str:
+def find_mistake(name: str, own: set[str], cases: list[Case], gradients: Tensor, differ: Differ) -> str:
     """The mistake of a rule whose formula explains every case; empty if none does.
 
-    ``name`` is the optimizer's, ``own`` the rule's defaults. Settings with hyperparameters that the formula lacks are
-    left out.
+    ``name`` is the optimizer's, ``own`` are the hyperparameters that the rule has. Settings with hyperparameters that
+    the formula lacks are left out.
     """
-    formula, known = FORMULAS.get(name, ""), {*SYMBOLS, "betas"}
+    formula, usual = FORMULAS.get(name, ""), class_defaults(name)
+    known = {*SYMBOLS, "betas"}
     cases = [case for case in cases if known.issuperset(case.setting)]
     if not any(differ(case.ours, case.theirs) for case in cases):
         return ""
 
-    def explains(wrong: str, **more: Any) -> bool:
-        walks = (
-            (follow(wrong, class_defaults(name) | more | its.setting, its.ours[0], gradients), its.ours)
-            for its in cases
-        )
+    def explains(wrong: str) -> bool:
+        walks = ((follow(wrong, usual | its.setting, its.ours[0], gradients), its.ours) for its in cases)
         return not any(differ(*pair) for pair in walks)
 
-    for what, wrong in wrong_formulas(formula):
-        if explains(wrong):
-            return what
-    others = {key: value for key, value in own.items() if value not in (None, class_defaults(name).get(key, value))}
-    if others and explains(formula, **others):
-        return "another default: " + ", ".join(
-            f"{key} is {value}, in PyTorch {class_defaults(name)[key]}" for key, value in others.items()
-        )
-    for what, wrong in wrong_constants(formula, name, cases, gradients, differ):
-        if explains(wrong):
-            return what
-    return ""
+    wrong = chain(wrong_formulas(formula), wrong_constants(formula, name, own, cases, gradients, differ))
+    return next((what for what, its in wrong if explains(its)), "")
 
 
 def follow(
@@ -182,24 +178,23 @@ def wrong_formulas(formula: str) -> Iterator[tuple[str, str]]:
 
 
 def wrong_constants(
-    formula: str, name: str, cases: list[Case], gradients: Tensor, differ: Differ
+    formula: str, name: str, own: set[str], cases: list[Case], gradients: Tensor, differ: Differ
 ) -> Iterator[tuple[str, str]]:
     """Formulas with another value of a symbol, fitted to a rule's first steps: a multiple, a square, or a number."""
     wrong = [case for case in cases if differ(case.ours[:3], case.theirs[:3])]
     for case, symbol in ((case, symbol) for symbol in symbol_values(class_defaults(name)) for case in wrong):
-        value = symbol_values(class_defaults(name) | case.setting)[symbol]
-        if (
-            value
-            and value is not True
-            and (fitted := fit_constant(formula, symbol, class_defaults(name) | case.setting, case.ours[:3], gradients))
-        ):
-            factor, number = f"{fitted[0] / value:.6g}", f"{fitted[0]:.6g}"
-            for what, its in {
+        given = class_defaults(name) | case.setting
+        value = symbol_values(given)[symbol]
+        fitted = fit_constant(formula, symbol, given, case.ours[:3], gradients) if value and value is not True else []
+        for found in fitted:
+            factor, number = f"{found / value:.6g}", f"{found:.6g}"
+            forms = {
                 f"{symbol} is ignored": "0",
                 f"{factor} {symbol} in place of {symbol}": f"{factor} * {symbol}",
                 f"{symbol}² in place of {symbol}": f"{symbol}**2",
-                f"{symbol} is always {number}": number,
-            }.items():
+            }
+            is_own = ("betas" if symbol in ("β1", "β2") else NAMES[symbol]) in own
+            for what, its in ((forms if is_own else {}) | {f"{symbol} is always {number}": number}).items():
                 yield f"{what} ({NAMES[symbol]})", f"{symbol} = {its} \n {formula}"
 
 

@@ -5,32 +5,51 @@ from pathlib import Path
 
 import pandas as pd
 
+from descent.check.assignment import OTHER_NAMES
+from descent.optimizers._classes import constructor_hyperparameters, torch_class
 from descent.run import read_table
-from descent.words import Row, Section
+from descent.words import Row, Section, join
 
 COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]
 EQUAL, NEARLY, DIFFERENT = "equal", "equal to single precision", "different"
 
 
-def in_lines(rows: list[Row], right: Mapping[str, bool]) -> list[str]:
-    """What is known of a rule, from its rows and its ``comparison.parts``: one line if it is right."""
+def in_lines(rows: list[Row], right: Mapping[str, bool], remarks: list[str], unknown: list[str]) -> list[str]:
+    """What is known of a rule, from what ``comparison.check`` found: one line if it is right."""
     name, its_class = rows[0]["optimizer"], rows[0]["torch"]
+    ending = "".join(f"; {remark}" for remark in remarks)
     wrong = [row for row in rows if row["verdict"] == DIFFERENT]
     other = f"torch.optim.{its_class}" if its_class else ""
     if not wrong:
         nearly = " to single precision" if any(row["verdict"] == NEARLY for row in rows) else ""
-        beside = f"equal to {other}{nearly}" if other else "no class to compare with; its properties are fine"
-        return [f"✓ {name}: {beside}, in {len(rows)} settings"]
+        refused = torch_class(name.lower())
+        alone = (
+            f"torch.optim.{refused.__name__} refuses what it would have to compute"
+            if refused
+            else "no class to compare with"
+        )
+        beside = f"equal to {other}{nearly}" if other else f"{alone}; its properties are fine"
+        if unknown:
+            return [f"? {name}: {not_compared(other, unknown)}; otherwise {beside}, in {len(rows)} settings{ending}"]
+        return [f"✓ {name}: {beside}, in {len(rows)} settings{ending}"]
     said = f"differs from {other}" if other else "it has no class to compare with, and is wrong"
     return [
-        f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings",
-        *dict.fromkeys(f"    {row['mistake'] or unknown(row)}" for row in wrong),
+        f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings{ending}",
+        *([f"    {not_compared(other, unknown)}"] if unknown else []),
+        *dict.fromkeys(f"    {row['mistake'] or unknown_mistake(wrong)}" for row in wrong),
         "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()),
     ]
 
 
-def unknown(row: Row) -> str:
-    return f"none of the known mistakes; w differs from step {row['first_step']} on"
+def unknown_mistake(wrong: list[Row]) -> str:
+    steps = [row["first_step"] for row in wrong if row["first_step"]]
+    return f"none of the known mistakes; w differs from step {min(steps)} on"
+
+
+def not_compared(its_class: str, unknown: list[str]) -> str:
+    usual, required = constructor_hyperparameters(torch_class(its_class.rpartition(".")[2].lower()) or object)
+    known = [name for name in [*required, *usual] if name in OTHER_NAMES or name == "nesterov"]
+    return f"{join(unknown)} {'was' if len(unknown) == 1 else 'were'} not compared: {its_class} has {', '.join(known)}"
 
 
 def checked(results: Path) -> pd.DataFrame:

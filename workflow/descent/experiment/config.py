@@ -135,7 +135,7 @@ def experiment_schema(foreign: tuple[str, ...] = ()) -> dict:
         keys = {"optimizer": True, **allowed, **definitions["schedules"]}
         swept = {name: True if name == "optimizer" else axis(keys[name], definitions["spaced"]) for name in keys}
         grids["allOf"].append({"if": its, "then": closed(swept, declared.required)})
-        keys["implementation"] = {"enum": declared.implementations}
+        keys = {"implementation": {"enum": declared.implementations}, **keys}
         if others and optimizer in foreign:  # a class that takes more than our rule
             more = {name: {} for name in class_defaults(optimizer)} | keys
             of_class = {"properties": its["properties"] | {"implementation": {"const": others[0]}}}
