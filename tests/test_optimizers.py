@@ -12,7 +12,7 @@ import torch
 from cases import optimizers_in
 from checkouts import PACKAGE
 from descent.optimizers import Rule, find, names, read_signature
-from descent.optimizers._classes import class_defaults, find_class, origin, torch_class
+from descent.optimizers._classes import class_defaults, find_class, package_version, torch_class
 from descent.train.optimizer import FromScratch, make_optimizer
 
 TWINS = [name for name in names() if torch_class(name)]
@@ -158,7 +158,7 @@ def test_a_class_has_the_hyperparameters_of_its_signature():
         class_defaults("schedulefree.SGDScheduleFree").items()
         >= {"lr": 1.0, "momentum": 0.9, "warmup_steps": 0}.items()
     )
-    assert (origin("sgd"), origin("schedulefree.SGDScheduleFree")) == (
+    assert (package_version("sgd"), package_version("schedulefree.SGDScheduleFree")) == (
         None,
         f"schedulefree {version('schedulefree')}",
     )

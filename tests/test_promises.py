@@ -133,7 +133,9 @@ def test_a_class_in_a_file_of_the_optimizers_is_trained_network_by_network_and_c
         lambda c: c["variants"].update(mine={"implementation": "custom", "optimizer": "noisy", "lr": 0.2})
     )
     twins.snakemake()
-    assert json.loads((twins.path / "results/text_100/mine/run.json").read_text())["rule"]["text"] == NOISY
+    assert (
+        json.loads((twins.path / "results/text_100/mine/run.json").read_text())["sources"]["noisy.py"]["text"] == NOISY
+    )
     assert "noisy" in pd.read_csv(twins.path / "results/optimizers.csv")["optimizer"].tolist()
     file.write_text(NOISY.replace("0.01 *", "0.02 *"))
     assert twins.stale() >= {"train text_100 mine", "check_optimizers"}

@@ -5,8 +5,8 @@ from cases import optimizers_in
 from checkouts import REPOSITORY
 from descent.experiment import grids
 from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options, what_makes
-from descent.experiment.variants import in_words, meaning, name_of, own_rule, twin_hyperparameters, twins_of
-from descent.optimizers import FOLDER
+from descent.experiment.variants import in_words, meaning, name_of, twin_hyperparameters, twins_of
+from descent.optimizers import FOLDER, own_sources
 from descent.report.figures import figures
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
@@ -73,7 +73,8 @@ def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_fir
     assert twins_of(VARIANTS) == [("custom_sgd", "torch_sgd"), ("again", "torch_sgd")]
     assert twins_of({name: {"implementation": "torch"} | SGD for name in "ab"}) == []
     assert twin_hyperparameters(VARIANTS) == {"sgd": [{"lr": 0.01}]}, "once"
-    assert [own_rule(VARIANTS[name]) for name in ("custom_sgd", "torch_sgd")] == [("sgd",), ()]
+    assert own_sources("custom", "adamw") == [FOLDER / "adam.py", FOLDER / "adamw.py"]
+    assert own_sources("torch", "sgd") == own_sources("torch", "schedulefree.SGDScheduleFree") == []
 
 
 def test_a_network_has_a_figure_of_all_variants_one_for_each_pair_of_twins_and_one_for_each_that_is_no_torch_twin():
@@ -141,23 +142,27 @@ def test_a_default_that_is_written_out_means_the_same():
     assert meaning(adam | {"betas": [0.9, 0.999], "amsgrad": False}) == meaning(adam)
     assert meaning(adam | {"amsgrad": True})["hyperparameters"] == {"lr": 0.001, "amsgrad": True}
     assert meaning(plain | {"warmup": 0.1}) != meaning(plain)
+    betas = {"implementation": "custom", "optimizer": "adam", "lr": 1}
+    assert meaning(betas | {"betas": [0.0, 0.9]}) == meaning(betas | {"betas": [0, 0.9]})
+    assert name_of(plain | {"mode": "../x y"}) == "sgd_lr=0.01_mode=..-x-y"
     assert twins_of({"a": plain | same, "b": {"implementation": "torch", **SGD}}) == [("a", "b")]
     assert twin_hyperparameters({"a": plain | same, "b": {"implementation": "torch", **SGD}}) == {"sgd": [{"lr": 0.01}]}
 
 
-def test_the_default_of_pytorchs_class_counts_for_pytorch_and_that_of_the_rule_for_ours(tmp_path):
+def test_a_default_of_the_rule_alone_is_none(tmp_path):
     """A student's SGD has momentum 0.9 unless it is told otherwise."""
     with optimizers_in(tmp_path / "optimizers") as folder:
         (folder / "sgd.py").write_text("def sgd(w, g, v, *, lr, momentum=0.9):\n    w.sub_(lr * g)\n")
         ours, theirs = ({"implementation": its, **SGD, "momentum": 0.9} for its in ("custom", "torch"))
-        assert meaning(ours)["hyperparameters"] == {"lr": 0.01}
-        assert meaning(theirs)["hyperparameters"] == {"lr": 0.01, "momentum": 0.9}
+        assert meaning(ours)["hyperparameters"] == meaning(theirs)["hyperparameters"] == {"lr": 0.01, "momentum": 0.9}
+        assert twins_of({"a": ours, "b": theirs}) == [("a", "b")]
 
 
 def test_a_run_of_another_setting_or_another_rule_contradicts_its_study():
     study = studies(CONFIG)["a"]
     rule = (FOLDER / "sgd.py").read_text(encoding="utf-8")
-    record = what_makes(study, "custom_sgd") | {"package": None, "rule": {"text": rule + "# a comment\n"}}
+    record = what_makes(study, "custom_sgd") | {"package": None}
+    record["sources"] = {"sgd.py": {"text": rule + "# a comment\n"}}
     assert contradiction(study, "custom_sgd", record) == ""
     missing = {key: value for key, value in record.items() if key != "dtype"}
     assert contradiction(study._replace(training=study.training | {"dtype": "float32"}), "custom_sgd", missing)
@@ -170,7 +175,8 @@ def test_a_run_of_another_setting_or_another_rule_contradicts_its_study():
         ({"activation": "tanh"}, 'activation is "relu", but it was trained with "tanh"'),
         ({"schedule": "linear"}, 'schedule is "constant", but it was trained with "linear"'),
         ({"data": {}}, "but it was trained with {}"),
-        ({"rule": {"text": rule.replace("-lr", "lr")}}, "it was trained with another sgd.py"),
+        ({"sources": {"sgd.py": {"text": rule.replace("-lr", "lr")}}}, "it was trained with another sgd.py"),
+        ({"sources": {}}, "it was trained with another sgd.py"),
         ({"package": "sgd 1.0"}, "sgd is of None, but it was trained with that of sgd 1.0"),
     ):
         assert contradiction(study, "custom_sgd", record | change).endswith(why)

@@ -5,7 +5,7 @@ rule check_optimizers:
         "logs/check_optimizers.log",
     priority: 1  # a wrong rule shows before the trainings
     params:
-        code=code("check.check_optimizers", optimizers=tuple(names())),
+        code=code("check.check_optimizers", *RULES),
         torch=version("torch"),
         options=options(twins=twin_hyperparameters(config["variants"])),
     shell:

@@ -8,9 +8,9 @@ from importlib.metadata import version
 from descent import bar, terminal
 from descent.data import idx_files
 from descent.experiment import grids, studies
-from descent.experiment.variants import own_rule, twin_hyperparameters, twins_of
-from descent.optimizers import names
-from descent.optimizers._classes import origin
+from descent.experiment.variants import twin_hyperparameters, twins_of
+from descent.optimizers import names, own_sources
+from descent.optimizers._classes import package_version
 from descent.report.figures import figures
 from descent.sources import digest, sources
 from descent.train.device import choose, environment
@@ -43,13 +43,20 @@ def step(name, arguments):
 
 
 @cache
-def code(name, *files, optimizers=()):
-    """A checksum of the code that a step imports, of the rules of some optimizers, and of ``files`` in workflow/.
+def code(name, *files):
+    """A checksum of the code that a step imports, and of other ``files``, in workflow/ or elsewhere.
 
     As a parameter, it makes the results of other code stale, whatever the files' times.
     """
-    modules = [f"descent.{name}", *(f"descent.optimizers.{optimizer}" for optimizer in optimizers)]
-    return digest(sources(*modules) + [WORKFLOW / file for file in files])
+    return digest(sources(f"descent.{name}") + [WORKFLOW / file for file in files])
+
+
+RULES = [file for name in names() for file in own_sources("custom", name)]
+
+
+def code_of_training(wildcards):
+    variant = STUDIES[wildcards.study].variants[wildcards.variant]
+    return code("train.train", *own_sources(variant["implementation"], variant["optimizer"]))
 
 
 def options(**values):

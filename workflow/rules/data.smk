@@ -4,9 +4,9 @@ SOURCE = os.path.expandvars(os.path.expanduser(config["data"]["source"] or ""))
 CHECKSUMS = config["data"].get("sha256")
 DATA_NAME = os.path.basename(os.path.abspath(SOURCE)) if CHECKSUMS else "MNIST"
 DATA = f"resources/{idx_files.data_set(CHECKSUMS)}.safetensors"
-os.environ |= {"DESCENT_SOURCE": SOURCE and os.path.abspath(SOURCE)}
-if SOURCE and not os.path.exists(DATA):
-    with one_line_for_a_mistake("config.yaml: data.source"):
+with one_line_for_a_mistake("config.yaml: data.source"):
+    os.environ |= {"DESCENT_SOURCE": SOURCE and os.path.abspath(SOURCE)}
+    if SOURCE and not os.path.exists(DATA):
         idx_files.locate(Path(SOURCE))
 
 

@@ -21,7 +21,7 @@ checkpoint choose:
     log:
         "logs/sweep/choose.log",
     params:
-        code=code("sweep.choose", optimizers=tuple(names())),
+        code=code("sweep.choose", *RULES),
         options=options(grids=GRIDS, runs="results/sweep/trials", output="results/sweep"),
     shell:
         step("sweep.choose", "{params.options}")

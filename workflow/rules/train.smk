@@ -39,11 +39,9 @@ rule train:
         mem_mb=2000,
         runtime=60,  # minutes
     params:
-        code=lambda wildcards: code(
-            "train.train", optimizers=own_rule(STUDIES[wildcards.study].variants[wildcards.variant])
-        ),
+        code=code_of_training,
         torch=version("torch"),
-        package=lambda wildcards: origin(STUDIES[wildcards.study].variants[wildcards.variant]["optimizer"]),
+        package=lambda wildcards: package_version(STUDIES[wildcards.study].variants[wildcards.variant]["optimizer"]),
         options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
     shell:
         step(

@@ -99,6 +99,8 @@ def combined(rule: Rule, unknown: Sequence[str] = ()) -> list[Hyperparameters]:
 
 def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
     """Two values to check a hyperparameter at; None if it keeps its default."""
+    if isinstance(default, list) and (name != "betas" or len(default) != 2):
+        return None
     if name in VALUES:
         return VALUES[name]
     if isinstance(default, bool):

@@ -10,7 +10,7 @@ from descent import step
 from descent.compare.differences import METRICS, Outcome, contrasts, describe_differences, outcome
 from descent.compare.statistics import LEAST_SEEDS, describe
 from descent.files import write_table
-from descent.run import GUESSING_LOSS, Run, guesses, read_table, same_bits
+from descent.run import Run, guesses, read_table, same_bits
 from descent.words import Row, Section, count, interval, per_cent, spread
 
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
@@ -33,7 +33,7 @@ def describe_final(its: Outcome, run: Run) -> Row:
     losses = run.evaluation.groupby("epoch")["loss"].mean()
     row = {"network": its.network, "variant": its.variant, "seeds": len(its.last), "diverged_seeds": len(run.diverged)}
     row["diverged_iteration"] = min(run.diverged.values(), default=math.nan)
-    row |= {"guessing_seeds": guesses(its.last).sum(), "highest_training_loss": run.training["loss"].max()}
+    row["guessing_seeds"] = guesses(its.last).sum()
     for metric, bounds in METRICS.items():
         row |= describe(f"test_{metric}", its.last[metric], bounds)
     row["test_accuracy_worst_seed"] = its.last["accuracy"].min(skipna=False)
@@ -100,11 +100,9 @@ def answer(summary: pd.DataFrame) -> list[str]:
                 f"{row['diverged_iteration']:.0f} on. Try a lower learning rate."
             )
         if row["guessing_seeds"]:
-            rose = row["highest_training_loss"] > 2 * GUESSING_LOSS
-            why = f"rose to {row['highest_training_loss']:.3g}" if rose else "never left that of guessing by much"
             lines.append(
-                f"{row['variant']} only guesses on {row['network']}: {row['guessing_seeds']} {of_seeds}. A minibatch's "
-                f"loss {why}: try a {'lower' if rose else 'higher'} learning rate."
+                f"{row['variant']} only guesses on {row['network']}: {row['guessing_seeds']} {of_seeds}. Its learning "
+                "rate is too high or too low, or the training too short."
             )
     if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
         few = f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
@@ -143,7 +141,7 @@ def targets_section(results: Path, summary: pd.DataFrame, names: Names) -> Secti
     targets = read_table(results / "targets.csv", KEY)
     rows = []
     for row in once(summary, names):
-        its = targets[(targets["network"] == row["network"]) & (targets["variant"] == row["variant"].split(", ")[0])]
+        its = targets[(targets["network"] == row["network"]) & (targets["variant"] == row["first"])]
         lowest = row["lowest_test_loss_epochs"]
         rows.append(
             {name: row[name] for name in KEY}
@@ -168,9 +166,9 @@ def epochs_to(targets: list[Row]) -> dict[str, str]:
 
 
 def once(summary: pd.DataFrame, names: Names) -> list[Row]:
-    """The rows of summary.csv, with a single one for variants that are the same to the bit."""
+    """The rows of summary.csv, with a single one, that of the ``first``, for variants that are the same to the bit."""
     return [
-        row | {"variant": ", ".join(names[row["network"]][row["variant"]])}
+        row | {"first": row["variant"], "variant": ", ".join(names[row["network"]][row["variant"]])}
         for row in summary.to_dict("records")
         if row["variant"] in names[row["network"]]
     ]

@@ -1,5 +1,6 @@
 """Check config.yaml: the first mistake becomes one line that names the key and what is allowed."""
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -16,7 +17,7 @@ from descent.experiment import grids
 from descent.experiment.studies import studies
 from descent.experiment.variants import ACTIVATIONS, CONSTANT, name_of
 from descent.optimizers import Declaration, find, lookup, names
-from descent.optimizers._classes import class_defaults, find_class, torch_has
+from descent.optimizers._classes import constructor_hyperparameters, find_class, torch_has
 
 
 def is_number(checker: Any, value: Any) -> bool:
@@ -42,6 +43,10 @@ Validator = extend(
 )
 
 
+class LineError(ValueError):
+    """A mistake with its line."""
+
+
 class StrictLoader(yaml.SafeLoader):
     """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last, and 010, 1:30 and 1:30.5, which it
     reads as 8, 90 and 90.5."""
@@ -50,14 +55,24 @@ class StrictLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for i, key in enumerate(keys):
             if key in keys[:i]:
-                raise ValueError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
+                raise LineError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
         return super().construct_mapping(node, deep)
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, LineError, RecursionError):
+            raise
+        except Exception as error:
+            raise LineError(
+                f"line {node.start_mark.line + 1}: {shorten(node.value)} cannot be read: {error}"
+            ) from error
 
     def construct_number(self, node: yaml.ScalarNode) -> int | float:
         is_int = node.tag.endswith(":int")
         value = self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
         if re.search(r":|^[-+]?0." if is_int else ":", node.value):
-            raise ValueError(f"line {node.start_mark.line + 1}: YAML reads {node.value} as {value}: write {value}")
+            raise LineError(f"line {node.start_mark.line + 1}: YAML reads {node.value} as {value}: write {value}")
         return value
 
 
@@ -83,6 +98,10 @@ def read_yaml(text: bytes) -> dict:
         raise ValueError(" ".join(str(error).split())) from error
     except RecursionError:
         raise ValueError("is nested too deeply") from None
+    try:
+        json.dumps(config, default=str, skipkeys=True)
+    except ValueError:
+        raise ValueError("has an alias that contains itself") from None
     if not isinstance(config, dict):
         raise ValueError(f"is not a mapping of keys to values, but {shorten(config)}")
     return config
@@ -137,7 +156,8 @@ def experiment_schema(foreign: tuple[str, ...] = ()) -> dict:
         grids["allOf"].append({"if": its, "then": closed(swept, declared.required)})
         keys = {"implementation": {"enum": declared.implementations}, **keys}
         if others and optimizer in foreign:  # a class that takes more than our rule
-            more = {name: {} for name in class_defaults(optimizer)} | keys
+            its_class = Declaration(["torch"], *constructor_hyperparameters(find_class(optimizer)))
+            more = {name: range_of(name, its_class, definitions) for name in its_class.defaults} | keys
             of_class = {"properties": its["properties"] | {"implementation": {"const": others[0]}}}
             variants["allOf"].append({"if": of_class, "then": closed(more, declared.required)})
             its = {"properties": its["properties"] | {"implementation": {"const": first}}}
@@ -151,7 +171,7 @@ def closed(keys: Mapping, required: list[str]) -> dict:
 
 def range_of(name: str, declared: Declaration, definitions: Mapping) -> dict:
     """The schema of a hyperparameter: of a rule as it is known, of a class of the kind of its default."""
-    ranges = definitions["hyperparameters" if "custom" in declared.implementations else "class_hyperparameters"]
+    ranges = definitions["hyperparameters" if declared.is_rule else "class_hyperparameters"]
     if name in ranges["properties"]:
         return ranges["properties"][name]
     match declared.defaults.get(name):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from descent.data.idx_files import SHA256
 from descent.experiment import grids
 from descent.experiment.variants import Variant, in_full, meaning
-from descent.optimizers import FOLDER
-from descent.optimizers._classes import origin
+from descent.optimizers import own_sources
+from descent.optimizers._classes import package_version
 
 
 class Study(NamedTuple):
@@ -64,7 +64,7 @@ def options(**values: Any) -> str:
             case list():
                 words += [f"--{name}", *map(str, value)]
             case _:
-                words += [f"--{name}", str(value)]
+                words += [f"--{name}={value}"] if str(value).startswith("-") else [f"--{name}", str(value)]
     return shlex.join(words)
 
 
@@ -82,12 +82,15 @@ def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
     for key, wanted, made in compared + [(key, given.get(key), used.get(key)) for key in given | used]:
         if wanted != made:
             return f"{key} is {json.dumps(wanted)}, but it was trained with {json.dumps(made)}"
-    if asked["implementation"] == "custom":
-        rule = FOLDER / f"{asked['optimizer']}.py"
-        if structure(record["rule"]["text"]) != structure(rule.read_text(encoding="utf-8")):
-            return f"it was trained with another {rule.name}"
-    if (now := origin(asked["optimizer"])) != record.get("package"):
+    if (now := package_version(asked["optimizer"])) != record.get("package"):
         return f"{asked['optimizer']} is of {now}, but it was trained with that of {record.get('package')}"
+    texts = {
+        file.name: file.read_text(encoding="utf-8") for file in own_sources(asked["implementation"], asked["optimizer"])
+    }
+    made = {name: source["text"] for name, source in record.get("sources", {}).items()}
+    for name in texts | made:
+        if name not in texts or name not in made or structure(texts[name]) != structure(made[name]):
+            return f"it was trained with another {name}"
     return ""
 
 

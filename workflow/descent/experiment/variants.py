@@ -4,6 +4,7 @@ A variant is an implementation, an optimizer, values of its hyperparameters and 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,28 +19,32 @@ CONSTANT: dict[str, Any] = {"schedule": "constant", "warmup": 0}  # the schedule
 
 def given(variant: Variant) -> dict[str, Any]:
     """A variant's hyperparameters and schedule; 1.0 becomes 1, as the two are one setting."""
-    return {
-        key: int(value) if isinstance(value, float) and value.is_integer() else value
-        for key, value in variant.items()
-        if key not in ("implementation", "optimizer")
-    }
+    return {key: whole(value) for key, value in variant.items() if key not in ("implementation", "optimizer")}
+
+
+def whole(value: Any) -> Any:
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def meaning(variant: Variant) -> dict[str, Any]:
     """What makes a variant's optimizer: implementation, optimizer, hyperparameters, schedule and warmup.
 
-    A hyperparameter that has its default, and may be left out, is left out: written or not, it means the same.
+    A hyperparameter that has its default, and may be left out, is left out: written or not, it means the same. If there
+    are a rule and a class, it has to be the default of both.
     """
-    its, optimizer, implementation = given(variant), variant["optimizer"], variant["implementation"]
-    declared = lookup(optimizer)
+    its, declared = given(variant), lookup(variant["optimizer"])
     defaults, written = declared.defaults, its.keys() - CONSTANT.keys() - set(declared.required)
-    is_torchs = implementation == "torch" and "custom" in declared.implementations
-    if is_torchs and any(key not in defaults or its[key] == defaults[key] for key in written):
-        defaults = class_defaults(optimizer)  # which may differ; to know it costs the import of PyTorch
-    usual = {key for key in written if key in defaults and its[key] == defaults[key]}
-    hyperparameters = {key: value for key, value in its.items() if key not in usual | CONSTANT.keys()}
-    schedule = CONSTANT | {key: its[key] for key in CONSTANT if key in its}
-    return {"implementation": implementation, "optimizer": optimizer, "hyperparameters": hyperparameters} | schedule
+    usual = {key for key in written if key not in defaults or its[key] == defaults[key]}
+    if usual and len(declared.implementations) > 1:
+        theirs = class_defaults(variant["optimizer"])  # to know them costs the import of PyTorch
+        usual = {key for key in usual if key in theirs and its[key] == theirs[key]}
+    return (
+        {key: variant[key] for key in ("implementation", "optimizer")}
+        | {"hyperparameters": {key: value for key, value in its.items() if key not in usual | CONSTANT.keys()}}
+        | {key: its.get(key, value) for key, value in CONSTANT.items()}
+    )
 
 
 def in_full(network: list[int] | Mapping[str, Any]) -> dict[str, Any]:
@@ -70,7 +75,7 @@ def name_of(variant: Variant) -> str:
 def compact(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(compact, value))
-    return str(value).lower() if isinstance(value, bool | str | None) else f"{value:g}"
+    return re.sub(r"[^\w.-]", "-", str(value).lower()) if isinstance(value, bool | str | None) else f"{value:g}"
 
 
 def twins_of(variants: Mapping[str, Variant]) -> list[tuple[str, str]]:
@@ -93,8 +98,3 @@ def twin_hyperparameters(variants: Mapping[str, Variant]) -> dict[str, list[dict
         if its["hyperparameters"] not in known:
             known.append(its["hyperparameters"])
     return found
-
-
-def own_rule(variant: Variant) -> tuple[str, ...]:
-    """The rule from scratch that a variant's training uses: none if it is PyTorch's."""
-    return (variant["optimizer"],) if variant["implementation"] == "custom" else ()

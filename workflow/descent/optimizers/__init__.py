@@ -32,8 +32,10 @@ from descent.optimizers._classes import (
     find_class,
     hyperparameters,
     is_optimizer,
+    module_files,
     torch_has,
 )
+from descent.sources import sources
 
 FOLDER = Path(__file__).parent
 
@@ -59,6 +61,7 @@ class Declaration(NamedTuple):
     implementations: list[str]  # custom if it has a file here, torch if there is a class elsewhere
     defaults: dict[str, Any]  # as in Rule
     required: list[str]  # the hyperparameters that must be given
+    is_rule: bool = False  # rather than a class
 
 
 def lookup(name: str) -> Declaration:
@@ -71,12 +74,20 @@ def lookup(name: str) -> Declaration:
         implementations, defaults, required = ["custom"] + ["torch"] * torch_has(name), rule.defaults, rule.required
     else:
         implementations, (defaults, required) = ["torch"], constructor_hyperparameters(find_class(name))
-    return Declaration(implementations, defaults, [*required, *(["lr"] if "lr" in defaults else [])])
+    is_rule = name in names() and find(name).is_function
+    return Declaration(implementations, defaults, [*required, *(["lr"] if "lr" in defaults else [])], is_rule)
 
 
 def names() -> list[str]:
     """The optimizers that have a file."""
     return sorted(file.stem for file in FOLDER.glob("[a-z]*.py"))
+
+
+def own_sources(implementation: str, name: str) -> list[Path]:
+    """The files that make an optimizer and that no package owns: a file here, or a module, with what it imports."""
+    if implementation == "torch":
+        return module_files(name)
+    return [file for file in sources(f"descent.optimizers.{name}") if file not in sources("descent.optimizers")]
 
 
 @cache
@@ -103,7 +114,7 @@ def one_line(file: Path) -> Iterator[None]:
         yield
     except SyntaxError as error:
         raise ValueError(f"{place(error.filename or file, error.lineno)}: {error.msg}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame, message = where(error, file), next(iter(str(error).splitlines()), "")
         raise ValueError(f"{place(frame.filename, frame.lineno)}: {type(error).__name__}: {message}") from error
 
@@ -111,7 +122,10 @@ def one_line(file: Path) -> Iterator[None]:
 def read_signature(name: str, update: Callable) -> Rule:
     """Read the signature of a rule or of a class; raise ValueError as ``find`` does."""
     if inspect.isclass(update):
-        return Rule(update, False, [], *constructor_hyperparameters(update))
+        try:
+            return Rule(update, False, [], *constructor_hyperparameters(update))
+        except ValueError as error:
+            raise ValueError(f"{place(inspect.getfile(update))}: {error}") from error
     code = inspect.unwrap(update).__code__
     line = place(code.co_filename, code.co_firstlineno)
     parameters = list(inspect.signature(update).parameters.values())

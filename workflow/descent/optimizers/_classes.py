@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from descent.sources import digest, sources
+from descent.sources import sources
 
 
 def torch_has(optimizer: str) -> bool:
@@ -39,7 +39,7 @@ def find_class(name: str) -> type:
         found: Any = getattr(importlib.import_module(module), last, None) if module else torch_class(name)
     except ModuleNotFoundError as error:
         raise ValueError(f"{name} needs the package {error.name}, which is not installed") from error
-    except Exception as error:  # whatever a module of somebody else may raise
+    except (Exception, SystemExit) as error:  # whatever a module of somebody else may raise
         raise ValueError(f"{name} cannot be imported: {type(error).__name__}: {error}") from error
     if not is_optimizer(found):
         other = torch_class(last.lower())
@@ -52,7 +52,9 @@ def find_class(name: str) -> type:
 
 
 def is_optimizer(found: object) -> bool:
-    return inspect.isclass(found) and all(callable(getattr(found, method, None)) for method in ("step", "zero_grad"))
+    if not inspect.isclass(found) or found.__module__ == "torch.optim.optimizer":  # which is abstract
+        return False
+    return all(callable(getattr(found, method, None)) for method in ("step", "zero_grad"))
 
 
 def class_defaults(name: str) -> dict[str, Any]:
@@ -62,9 +64,11 @@ def class_defaults(name: str) -> dict[str, Any]:
 
 def constructor_hyperparameters(its_class: type) -> tuple[dict[str, Any], list[str]]:
     """What the constructor takes after the parameters, as ``hyperparameters``."""
-    _, *given = inspect.signature(its_class).parameters.values()
+    parameters = list(inspect.signature(its_class).parameters.values())
+    if not parameters:
+        raise ValueError(f"{its_class.__name__} is made of nothing: its first argument has to be a list of parameters")
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    return hyperparameters(p for p in given if p.kind not in kinds)
+    return hyperparameters(p for p in parameters[1:] if p.kind not in kinds)
 
 
 def hyperparameters(parameters: Iterable[inspect.Parameter]) -> tuple[dict[str, Any], list[str]]:
@@ -78,22 +82,27 @@ def hyperparameters(parameters: Iterable[inspect.Parameter]) -> tuple[dict[str, 
     return defaults, required
 
 
-def origin(name: str) -> str | None:
-    """What a class with an import path is made of; None for ``torch.optim``'s classes and for rules.
+def package_version(name: str) -> str | None:
+    """The installed package of a class with an import path, and its version; None for others."""
+    module = name.rpartition(".")[0]
+    owners = sorted(set(packages_distributions().get(module.partition(".")[0], [])))
+    owned = [its for its in owners if any(file_of(module) == each.locate() for each in distribution(its).files or [])]
+    return ", ".join(f"{its} {version(its)}" for its in owned) or None
 
-    It is the installed package and its version, or the checksum of the module's files, with those that it imports from
-    its folder, if no package owns them: a module on PYTHONPATH, or an editable install.
+
+def module_files(name: str) -> list[Path]:
+    """The file of a class with an import path that no package owns, and what it imports from its folder.
+
+    It is on PYTHONPATH, or an editable install.
     """
-    module, dot, _ = name.rpartition(".")
-    if not dot:
-        return None
-    top = module.partition(".")[0]
-    file = Path(getattr(find_spec(top), "origin", None) or "")
-    owners = sorted(set(packages_distributions().get(top, [])))
-    owned = [
-        its for its in owners if any(Path(str(its_file.locate())) == file for its_file in distribution(its).files or [])
-    ]
-    if owned:
-        return ", ".join(f"{its} {version(its)}" for its in owned)
-    root = file.parents[1] if file.name == "__init__.py" else file.parent
-    return f"SHA-256 {digest(sources(module, root=root))}"
+    module = name.rpartition(".")[0]
+    file = file_of(module)
+    if file is None or package_version(name):
+        return []
+    root = file.parents[module.count(".") + (file.name == "__init__.py")]
+    return sources(module, root=root)
+
+
+def file_of(module: str) -> Path | None:
+    spec = find_spec(module) if module else None
+    return Path(spec.origin) if spec and spec.origin else None

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from descent import step
 from descent.check import verdicts
-from descent.experiment.grids import final
+from descent.experiment.grids import final, trials
 from descent.experiment.variants import describe_network, in_full
 from descent.files import write_json, write_text
 from descent.report import provenance
@@ -35,6 +35,7 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
     """Writes sweep.html, sweep/ranking.md, and sweep/experiment.json (config, versions)."""
     folder, checked, grids = results / "sweep", verdicts.checked(results), config["sweep"]["optimizers"]
     choices = json.loads((folder / "choices.json").read_bytes())
+    provenance.read_records(config, results, [("sweep/trials", name) for name in trials(grids)])
     records = provenance.read_records(config, results, [("sweep/final", name) for name in final(grids, choices)])
     experiment = provenance.experiment(config, records)
     ranking = rank.ranked(folder)

@@ -106,7 +106,8 @@ class Unstacked:
 def set_mode(optimizer: Any, mode: str) -> None:
     """Call ``train()`` or ``eval()`` of an optimizer that has it, as schedule-free ones have."""
     for its in getattr(optimizer, "optimizers", [optimizer]):
-        getattr(its, mode, lambda: None)()
+        with one_line_of(type(its)):
+            getattr(its, mode, lambda: None)()
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from descent import step
 from descent.data.idx_files import checksums
 from descent.data.mnist import Split, load
 from descent.files import numbers, read_tensors, sha256, write_csv, write_json, write_tensors
-from descent.optimizers import FOLDER
-from descent.optimizers._classes import origin
+from descent.optimizers import own_sources
+from descent.optimizers._classes import package_version
 from descent.train.device import device_name, prepare
 from descent.train.loop import Metrics, divergence, minibatches, train
 from descent.train.loss import classify, evaluate
@@ -135,12 +135,13 @@ def main(
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "package": origin(optimizer),
+        "package": package_version(optimizer),
+        "sources": {
+            file.name: {"sha256": sha256(file), "text": file.read_text(encoding="utf-8")}
+            for file in own_sources(implementation, optimizer)
+        },
         "sha256": {name: sha256(output / name) for name in (TRAINING, EVALUATION, PARAMETERS, PREDICTIONS)},
     }
-    if implementation == "custom":
-        rule = FOLDER / f"{optimizer}.py"
-        found["rule"] = {"sha256": sha256(rule), "text": rule.read_text(encoding="utf-8")}
     write_json(output / "run.json", options | found)
 
 
