@@ -59,7 +59,7 @@ HANDED_IN = {  # a file, the end of its first line, and how its parts, plain and
     "hangs": (f"while True:\n    pass\n{SGD}{RIGHT}", "✗ stopped after 10 seconds of processor time", "no no"),
     "exits": (f"import os\nos._exit(0)\n{SGD}{RIGHT}", ENDED, "no no"),
     "crashes": ("import ctypes\nctypes.string_at(0)\n", ENDED, "no no"),
-    "quits": (f"raise SystemExit('no')\n{SGD}{RIGHT}", "✗ it ends with SystemExit('no')", "no no"),
+    "quits": (f"raise SystemExit('no')\n{SGD}{RIGHT}", "✗ quits.py, line 1: SystemExit: no", "no no"),
     "paints": ("raise ValueError('=1+1\\x1b[2J✓ sgd' + 'x' * 10**6)\n", "x" * 100, "no no"),
     "memory": (f"import torch\n\n\n{SGD}torch.ones(10**9)\n", "torch.optim.SGD, in 3 of 3 settings", "no no"),
     "no_import": (SGD + "w -= lr * torch.ones_like(w)\n", "3 of 3 settings", "no no"),

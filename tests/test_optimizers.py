@@ -135,12 +135,12 @@ def test_an_optimizer_is_from_scratch_or_a_class_which_gets_the_stack_if_it_is_e
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("lion", "lion is no class with step() and zero_grad(), as those of torch.optim have them"),
+        ("lion", "lion is no class with step(), as those of torch.optim have it"),
         (
             "torch.optim.Lion",
-            "torch.optim.Lion is no class with step() and zero_grad(), as those of torch.optim have them",
+            "torch.optim.Lion is no class with step(), as those of torch.optim have it",
         ),
-        ("torch.relu", "torch.relu is no class with step() and zero_grad(), as those of torch.optim have them"),
+        ("torch.relu", "torch.relu is no class with step(), as those of torch.optim have it"),
         ("not_there.Lion", "not_there.Lion needs the package not_there, which is not installed"),
         ("lbfgs", "lbfgs evaluates the loss several times in a step (a closure), which Descent does not offer"),
     ],

@@ -9,10 +9,10 @@ from descent.optimizers._classes import constructor_hyperparameters, torch_class
 # Other usual names of PyTorch's hyperparameters, of a pair two. The first that fits is meant.
 OTHER_NAMES: dict[str, list[str | tuple[str, str]]] = {
     "lr": ["learning_rate", "eta", "η", "α", "alpha"],
-    "betas": [("beta1", "beta2"), ("β1", "β2"), ("b1", "b2")],
+    "betas": [("beta1", "beta2"), ("beta_1", "beta_2"), ("β1", "β2"), ("b1", "b2")],
     "alpha": ["rho", "ρ", "decay_rate", "beta", "β"],
-    "momentum": ["mu", "μ", "beta", "β"],
-    "weight_decay": ["wd", "l2", "λ"],
+    "momentum": ["mu", "μ", "beta", "β", "gamma", "γ"],
+    "weight_decay": ["wd", "l2", "λ", "lam", "lambda_"],
     "eps": ["epsilon", "ε"],
 }
 
@@ -21,45 +21,43 @@ class Translated(NamedTuple):
     """A rule with PyTorch's names of its hyperparameters."""
 
     rule: Rule
+    known: dict[str, Any]  # the hyperparameters to compare, with the defaults of the class, or of a rule without one
     remarks: list[str]  # which names were taken for which, and defaults that differ
     unknown: list[str]  # hyperparameters that the class has not, so that nothing can be compared
 
 
 def translate(name: str, rule: Rule) -> Translated:
     """Give a rule the names of its class of ``torch.optim``; it stays as it is if there is no class."""
-    its_class = torch_class(name)
+    left, its_class = [*rule.required, *rule.defaults], torch_class(name)
     if its_class is None:
-        return Translated(rule, [], [])
+        return Translated(rule, {its: rule.defaults.get(its, 0) for its in left}, [], [])
     usual, required = constructor_hyperparameters(its_class)
-    left = [*rule.required, *rule.defaults]
+    classs = dict.fromkeys(required, 0) | usual
     called: dict[str, tuple[str, ...]] = {}
-    for its in [*required, *usual]:
+    for its in classs:
         names = [its, *OTHER_NAMES.get(its, [])]
-        fits = (own for own in (((n,) if isinstance(n, str) else n) for n in names) if set(own) <= set(left))
-        if own := next((own for own in fits if own == (its,) or not {*own} & {*usual, *required}), None):
-            called[its] = own
-            left = [other for other in left if other not in own]
-    values = {its: [rule.defaults.get(other) for other in own] for its, own in called.items()}
-    without = {its for its, own in called.items() if set(own) & set(rule.required)}
-    defaults = {its: value[0] if len(value) == 1 else value for its, value in values.items() if its not in without}
-    defaults |= {other: rule.defaults[other] for other in left if other in rule.defaults}
-    others = [other for other in left if other not in rule.defaults]
+        for own in ((one,) if isinstance(one, str) else one for one in names):
+            if its not in called and set(own) <= set(left) and (own == (its,) or not {*own} & classs.keys()):
+                called[its] = own
+                left = [other for other in left if other not in own]
     remarks = [
         f"{' and '.join(own)} {'is' if len(own) == 1 else 'are'} taken for {its}"
         for its, own in called.items()
         if own != (its,)
     ]
-    remarks += [
-        f"its default {its} is {defaults[its]}, PyTorch's {usual[its]}"
-        for its in called
-        if its != "lr" and its in defaults and its in usual and defaults[its] != usual[its]
-    ]
+    defaults = {other: rule.defaults[other] for other in left if other in rule.defaults}
+    for its, own in called.items():
+        if set(own) <= rule.defaults.keys():
+            values = [rule.defaults[other] for other in own]
+            defaults[its] = values if len(own) > 1 else values[0]
+            if its != "lr" and defaults[its] != classs[its]:
+                remarks.append(f"its default {its} is {defaults[its]}, PyTorch's {classs[its]}")
     renamed = rule._replace(
-        update=with_names(rule, called),
+        update=with_names(rule, called) if any(own != (its,) for its, own in called.items()) else rule.update,
         defaults=defaults,
-        required=[*(its for its in called if its in without), *others],
+        required=[other for other in left if other in rule.required],
     )
-    return Translated(renamed if remarks else rule, remarks, left)
+    return Translated(renamed, {its: classs[its] for its in called}, remarks, left)
 
 
 def with_names(rule: Rule, called: dict[str, tuple[str, ...]]) -> Any:
@@ -81,4 +79,5 @@ def with_names(rule: Rule, called: dict[str, tuple[str, ...]]) -> Any:
         def __init__(self, parameters: Any, **given: Any) -> None:
             super().__init__(parameters, **own_names(given))
 
+    Renamed.__module__ = its_class.__module__  # where its file is looked for
     return Renamed

@@ -7,7 +7,7 @@ for what every rule must have.
 import json
 import math
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from itertools import combinations
@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from descent.check.assignment import translate
+from descent.check.assignment import OTHER_NAMES, translate
 from descent.check.mistakes import Case, find_mistake
 from descent.check.verdicts import COLUMNS, DIFFERENT, EQUAL, NEARLY
 from descent.experiment.variants import in_words
 from descent.optimizers import Rule
-from descent.optimizers._classes import class_defaults, constructor_hyperparameters, torch_class
+from descent.optimizers._classes import class_defaults, torch_class
 from descent.train.optimizer import OptimizerError, from_file, make_optimizer
 from descent.words import Row
 
@@ -43,6 +43,9 @@ VALUES = {
     "eps": (1e-2, 1e-4),
 }
 
+FLAGS = {"foreach", "fused", "capturable", "differentiable"}  # of how a class computes, not of what
+
+
 Hyperparameters = dict[str, Any]
 Maker = Callable[[list[Tensor]], Any]  # an optimizer of some parameters
 
@@ -62,39 +65,81 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> Judged:
     All hyperparameters that rule and class have are given, so that defaults do not matter; ``own`` are compared as they
     are. Hyperparameters that the class of ``torch.optim`` refuses are left out.
     """
-    rule, remarks, unknown = translate(name, rule)
-    its_class, many = torch_class(name), combined(rule, unknown)
-    usual = constructor_hyperparameters(its_class)[0] if its_class else {}
-    usual = {key: value for key, value in usual.items() if key in rule.defaults}
-    asked = {in_words(its): usual | its for its in many} | {in_words(its): its for its in own}
-    long = {in_words(its) for its in [many[0], many[-1], *own]}
-    if hidden := hidden_state(rule, many[-1]):
+    its_class, (rule, known, remarks, unknown) = torch_class(name), translate(name, rule)
+    required = ["lr", *([] if its_class else rule.required)]
+    many = combined(known, required, FLAGS if its_class or rule.is_function else {*known})
+    asked = {in_words(its): (known if its_class else {}) | its for its in many} | {in_words(its): its for its in own}
+    shows = halves(rule, known) if its_class else True
+    long = {in_words(its) for its in [*shortest(many), many[-1], *own]}
+    if hidden := hidden_state(rule, {key: 0.0 for key in unknown if key in rule.required} | many[-1]):
         found = {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
     else:
-        walked = {words: walk_class(name, json.dumps(its), words in long) for words, its in asked.items() if its_class}
+        walked = {
+            words: walk_class(name, json.dumps(its), words in long, shows) for words, its in asked.items() if its_class
+        }
         if theirs := {words: its for words, its in walked.items() if its}:
-            found = beside_class(rule, name, asked, theirs, {in_words(its) for its in many})
+            complete = {in_words(its) for its in many}
+            found = min(
+                (
+                    beside_class(rule, name, asked, theirs, complete, shows, more)
+                    for more in unknown_values(rule, unknown)
+                ),
+                key=lambda rows: sum(row["verdict"] == DIFFERENT for row in rows.values()),
+            )
         else:
             its_class, found = None, examine(rule, asked)
     empty = dict.fromkeys(COLUMNS, "") | {"optimizer": name, "torch": its_class.__name__ if its_class else ""}
     rows = [empty | {"setting": words} | row for words, row in found.items()]
-    return Judged(rows, parts(rule, many, rows), remarks, unknown)
+    return Judged(rows, parts(required, many, rows), remarks, unknown)
 
 
-def combined(rule: Rule, unknown: Sequence[str] = ()) -> list[Hyperparameters]:
-    """What to check a rule with: all combinations of its known hyperparameters, and all at their second values.
+def unknown_values(rule: Rule, unknown: list[str]) -> list[Hyperparameters]:
+    """What to give to hyperparameters that the class has not: their defaults, or 0, whichever makes them the same."""
+    zeros = {key: 0.0 for key in unknown if key in rule.required or type(rule.defaults[key]) in (int, float)}
+    required = {key: value for key, value in zeros.items() if key in rule.required}
+    return [required, zeros] if zeros != required else [required]
 
-    Of more than MANY_OPTIONAL, each alone. A class keeps its switches, such as ``foreach`` and ``maximize``.
+
+def shortest(many: Sequence[Hyperparameters]) -> list[Hyperparameters]:
+    """The first of ``many`` with each hyperparameter."""
+    found: dict[str, Hyperparameters] = {}
+    for its in sorted(many, key=len):
+        for name in its:
+            found.setdefault(name, its)
+    return list(found.values())
+
+
+def combined(known: Hyperparameters, required: Sequence[str], kept: Collection[str]) -> list[Hyperparameters]:
+    """What to check a rule with: all combinations of its hyperparameters, and all at their second values.
+
+    Of more than MANY_OPTIONAL, each alone. Switches that are ``kept`` stay as they are.
     """
-    switches = {name for name, default in rule.defaults.items() if isinstance(default, bool) and name not in VALUES}
-    names = [*rule.required, *(name for name in rule.defaults if rule.is_function or name not in switches)]
-    names = [name for name in names if name not in unknown]
-    values = {name: two for name in names if (two := two_values(name, rule.defaults.get(name, 0)))}
-    optional = [name for name in values if name not in ("lr", *rule.required)]
+    values = {name: two for name, default in known.items() if (two := two_values(name, default))}
+    values = {name: two for name, two in values.items() if not (isinstance(known[name], bool) and name in kept)}
+    optional = [name for name in values if name not in required]
     most = len(optional) if len(optional) <= MANY_OPTIONAL else 1
     chosen = [set(names) for n in range(most + 1) for names in combinations(optional, n)]
     first = [{name: values[name][0] for name in values if name in names or name not in optional} for names in chosen]
     return [*first, {name: pair[1] for name, pair in values.items()}]
+
+
+def halves(rule: Rule, known: Hyperparameters) -> bool:
+    """Whether an optimizer shows its learning rate, so that it can be halved."""
+    try:
+        made = from_file(rule, lay_out(SHORT)[1], **known)
+    except (OptimizerError, TypeError):
+        return True
+    try:
+        for group in made.param_groups:
+            group[rate_of(group)] = group[rate_of(group)]
+    except (AttributeError, KeyError):  # it has none, or one that cannot be set
+        return False
+    return True
+
+
+def rate_of(group: Any) -> str:
+    """What a group calls its learning rate; empty if it has none."""
+    return next((name for name in ("lr", *OTHER_NAMES["lr"], "_lr") if isinstance(name, str) and name in group), "")
 
 
 def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
@@ -116,11 +161,12 @@ class Problem(NamedTuple):
     shapes: list[tuple[int, ...]]
     start: Tensor  # [n]
     gradients: Tensor  # [steps, n]
+    halve: bool = True
 
     @property
     def halfway(self) -> int:
-        """The step before which lr is halved: a rule with lr inside the velocity differs only then."""
-        return len(self.gradients) // 2 + 1
+        """The step before which lr is halved, or 0: a rule with lr inside the velocity differs only then."""
+        return len(self.gradients) // 2 + 1 if self.halve else 0
 
 
 def random_problem(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
@@ -154,7 +200,7 @@ def walk(make: Maker, problem: Problem, flat: Tensor, parameters: list[Tensor]) 
     for t in range(len(problem.gradients)):
         if t + 1 == problem.halfway:
             for group in optimizer.param_groups:
-                group["lr"] = group.get("lr", 0) / 2
+                group[rate_of(group)] /= 2
         optimizer.zero_grad()
         for w, g in zip(parameters, gradients):
             w.grad = g[t].reshape(w.shape).clone()
@@ -176,37 +222,47 @@ def first_difference(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE)
 
 
 @cache
-def walk_class(name: str, hyperparameters: str, long: bool) -> list[Tensor]:
+def walk_class(name: str, hyperparameters: str, long: bool, halve: bool) -> list[Tensor]:
     """The trajectories of a class over PROBLEM and, if ``long``, over LONG; empty if it refuses the hyperparameters.
 
-    These are JSON. The class does not change, so it is walked once, whoever is compared with it.
+    These are JSON; ``halve`` says whether its learning rate is halved halfway. The class does not change, so it is
+    walked once, whoever is compared with it.
     """
     make = partial(make_optimizer, "torch", name, **json.loads(hyperparameters))
     with suppress(TypeError, ValueError, RuntimeError):
-        return [trajectory(make, problem) for problem in PROBLEMS[: 1 + long]]
+        return [trajectory(make, problem._replace(halve=halve)) for problem in PROBLEMS[: 1 + long]]
     return []
 
 
 def beside_class(
-    rule: Rule, name: str, asked: dict[str, Hyperparameters], theirs: dict[str, list[Tensor]], complete: set[str]
+    rule: Rule,
+    name: str,
+    asked: dict[str, Hyperparameters],
+    theirs: dict[str, list[Tensor]],
+    complete: set[str],
+    halve: bool,
+    more: Hyperparameters,
 ) -> dict[str, Row]:
     """Compare a rule with its class wherever ``theirs`` has its trajectories: verdict, first step and mistake.
 
-    A mistake has to explain the ``complete`` settings, in which all hyperparameters are given.
+    A mistake has to explain the ``complete`` settings, in which all hyperparameters are given. The rule gets ``more``.
     """
     found: dict[str, dict[str, Any]] = {}
     ours = {}
     for words in theirs:
-        make = partial(from_file, rule, **asked[words])
+        make = partial(from_file, rule, **more | asked[words])
         try:
-            ours[words] = [trajectory(make, problem) for problem, _ in zip(PROBLEMS, theirs[words])]
+            ours[words] = [
+                trajectory(make, problem._replace(halve=halve)) for problem, _ in zip(PROBLEMS, theirs[words])
+            ]
             found[words] = verdict_on(ours[words], theirs[words])
         except OptimizerError as error:
             found[words] = {"verdict": DIFFERENT, "mistake": str(error)}
     unknown = {words: row for words, row in found.items() if row["verdict"] == DIFFERENT and "mistake" not in row}
     if unknown and len(ours) == len(theirs):
+        problem = PROBLEM._replace(halve=halve)
         cases = [Case(asked[words], its[0], theirs[words][0]) for words, its in ours.items() if words in complete]
-        mistake = find_mistake(name, {*rule.defaults, *rule.required}, cases, PROBLEM.gradients, first_difference)
+        mistake = find_mistake(name, {key for its in asked.values() for key in its}, cases, problem, first_difference)
         for words, row in unknown.items():
             row["mistake"] = mistake or other_default(rule, name, asked[words], ours[words])
     return found
@@ -214,7 +270,7 @@ def beside_class(
 
 def other_default(rule: Rule, name: str, given: Hyperparameters, ours: list[Tensor]) -> str:
     """Whether the class does the same once it is given the rule's defaults; empty if not."""
-    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) > 1)
+    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) > 1, True)
     if not theirs or any(first_difference(*pair) for pair in zip(ours, theirs)):
         return ""
     usual = class_defaults(name)
@@ -294,7 +350,7 @@ def without_effect(rule: Rule, setting: Hyperparameters) -> str:
     return ""
 
 
-def parts(rule: Rule, many: Sequence[Hyperparameters], rows: Sequence[Row]) -> dict[str, bool]:
+def parts(required: Sequence[str], many: Sequence[Hyperparameters], rows: Sequence[Row]) -> dict[str, bool]:
     """Which part of a rule is right: ``plain``, each hyperparameter where as few others as can be are given, and
     ``together``, all other combinations of ``many``.
     """
@@ -304,7 +360,7 @@ def parts(rule: Rule, many: Sequence[Hyperparameters], rows: Sequence[Row]) -> d
     together: list[bool] = []
     for setting in sorted(many, key=len):
         if (words := in_words(setting)) in right:
-            names = frozenset(setting) - {"lr", *rule.required}
+            names = frozenset(setting) - {*required}
             minimal = dict.fromkeys(names - minimal.keys(), names) | minimal
             its = [name for name, least in minimal.items() if least == names] if names else ["plain"]
             for part in its:

@@ -27,10 +27,11 @@ from typing import Annotated, Any
 import torch
 
 from descent import step
+from descent.check.assignment import translate
 from descent.check.comparison import check
 from descent.check.verdicts import in_lines
 from descent.files import write_csv, write_text
-from descent.optimizers import Rule, find, names, one_line, read_signature
+from descent.optimizers import WITHOUT_LR, Rule, find, names, one_line, read_signature
 from descent.optimizers._classes import is_optimizer
 
 SECONDS, WALL, MEMORY = 10, 120, 2 * 2**30  # of processor time, of wall time, bytes more than this process has
@@ -49,37 +50,51 @@ def load(file: Path) -> tuple[dict[str, Rule], list[str]]:
     """
     modules = [module for name, module in sys.modules.items() if name.startswith(("descent", "torch.optim"))]
     before = [(module, dict(vars(module))) for module in modules]
-    module = ModuleType("handed_in")
+    module = sys.modules["handed_in"] = ModuleType("handed_in")
+    module.__file__ = str(file)
     with one_line(file):
-        source = file.read_text(encoding="utf-8-sig")
-        code = compile(notebook(source) if file.suffix == ".ipynb" else source, file, "exec")
-        exec(code, vars(module))
+        source = file.read_bytes()
+        exec(compile(notebook(source) if file.suffix == ".ipynb" else source, file, "exec"), vars(module))
     for replaced, its_vars in before:
         vars(replaced).update(its_vars)
-    rules, wrong = {}, []
+    rules: dict[str, Rule] = {}
+    wrong = []
     for name, its in list(vars(module).items()):
-        is_own = getattr(its, "__module__", "") == "handed_in" and its.__name__ == name
+        is_own = getattr(its, "__module__", "") == "handed_in" and its.__name__ in (name, "<lambda>")
         optimizer = name.replace("_", "").lower()
         if is_own and (inspect.isfunction(its) or is_optimizer(its)) and optimizer in OPTIMIZERS:
             try:
-                rules[optimizer] = read_signature(name, its)
+                rule = read_signature(name, its)
+                if "lr" not in translate(optimizer, rule).known:
+                    raise ValueError(f"{name} {WITHOUT_LR}")
+                if optimizer in rules:
+                    raise ValueError(f"it has two of {optimizer}: leave one")
+                rules[optimizer] = rule
             except ValueError as error:
                 form = f"asked is {optimizer}(w, g, its state, *, lr=..., its other hyperparameters)"
                 wrong.append(f"{error}; found is {name}{inspect.signature(its)}, {form}")
     return rules, wrong
 
 
-def notebook(text: str) -> ast.Module:
-    """The imports and definitions of a notebook's code cells; its magics, and what runs, are left out."""
+def notebook(source: bytes) -> ast.Module:
+    """The imports, definitions and constants of a notebook's code cells; its magics, and what runs, are left out."""
     kept: list[ast.stmt] = []
-    for cell in json.loads(text)["cells"]:
-        if cell["cell_type"] == "code":
-            lines = "".join(cell["source"]).splitlines()
-            with contextlib.suppress(SyntaxError):
-                code = ast.parse("\n".join("" if re.match(r"\s*[%!?]", line) else line for line in lines))
-                kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-                kept += [statement for statement in code.body if isinstance(statement, kinds)]
+    kinds = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign)
+    try:
+        cells = [cell["source"] for cell in json.loads(source)["cells"] if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError):
+        raise SyntaxError("it is no notebook") from None
+    for cell in cells:
+        lines = "".join(cell).splitlines()
+        with contextlib.suppress(SyntaxError):
+            code = ast.parse("\n".join("" if re.match(r"\s*[%!?]", line) else line for line in lines))
+            kept += [its for its in code.body if isinstance(its, kinds) and not runs(its)]
     return ast.Module(kept, [])
+
+
+def runs(statement: ast.stmt) -> bool:
+    """Whether an assignment computes something by a call."""
+    return isinstance(statement, ast.Assign) and any(isinstance(node, ast.Call) for node in ast.walk(statement))
 
 
 def asked_of(reference: Path | None, files: list[Path]) -> dict[Path, Parts]:
@@ -96,7 +111,7 @@ def asked_of(reference: Path | None, files: list[Path]) -> dict[Path, Parts]:
     named: dict[Path, Parts] = {}
     for file in files:
         text = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
-        words = {word.replace("_", "").lower() for word in re.findall(r"(?:def|class)\s+(\w+)", text)}
+        words = {word.replace("_", "").lower() for word in re.findall(r"\b(?:def|class)\s+(\w+)", text)}
         named[file] = {name: parts for name, parts in ours.items() if name in words}
     every = {name: parts for its in named.values() for name, parts in its.items()} or {"sgd": ours["sgd"]}
     return {file: its or every for file, its in named.items()}
@@ -203,7 +218,7 @@ def expand(files: list[Path]) -> dict[Path, str]:
     found = []
     for file in files:
         if file.is_dir():
-            found += sorted(its for its in file.rglob("*") if its.suffix in (".py", ".ipynb") and its.is_file())
+            found += sorted(its for its in file.rglob("*") if its.suffix in (".py", ".ipynb") and not its.is_dir())
         elif file.is_file() or file.is_symlink():  # one that leads nowhere is a file that is broken
             found.append(file)
         else:

@@ -7,7 +7,7 @@ setting, also in those in which it is right.
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -70,6 +70,10 @@ MISTAKES = [
     ),
     ("nothing has an effect on w", {"w = w - α * λ * w": "", "w = w - α * d": ""}),
     (
+        "μ has no effect, or v is not kept from step to step (v.mul_(…) changes v, v = … does not)",
+        {"v = μ * v + g": "v = g", "g + μ * v if nesterov else v": "g"},
+    ),
+    (
         "nothing is kept from step to step (v.mul_(…) changes v, v = … does not)",
         {"g = grad": "g = grad; v = m = s = 0"},
     ),
@@ -83,7 +87,7 @@ MISTAKES = [
     ("the step uses the old velocity", {"v = μ * v + g": "old = v; v = μ * v + g", "else v": "else old"}),
     ("the step uses the old velocity", {"v = μ * v + g": "old = v if μ else g; v = μ * v + g", "else v": "else old"}),
     ("α twice", {"w - α * d": "w - α**2 * d"}),
-    ("Nesterov's momentum looks at the old velocity", {"g + μ * v if nesterov else v": "v"}),
+    ("nesterov has no effect, or looks at the old velocity", {"g + μ * v if nesterov else v": "v"}),
     ("Nesterov's step is w − α g + α μ v", {"g + μ * v if": "g - μ * v if"}),
     *(
         (
@@ -111,6 +115,16 @@ MISTAKES = [
 ]
 
 
+class Problem(Protocol):
+    """Gradients [steps, n], and the step before which lr is halved, or 0."""
+
+    @property
+    def gradients(self) -> Tensor: ...
+
+    @property
+    def halfway(self) -> int: ...
+
+
 class Case(NamedTuple):
     """A rule and its class in a setting: their trajectories, [steps + 1, n]."""
 
@@ -122,7 +136,7 @@ class Case(NamedTuple):
 Differ = Callable[[Tensor, Tensor], int | None]  # the first step at which two trajectories differ
 
 
-def find_mistake(name: str, own: set[str], cases: list[Case], gradients: Tensor, differ: Differ) -> str:
+def find_mistake(name: str, own: set[str], cases: list[Case], problem: Problem, differ: Differ) -> str:
     """The mistake of a rule whose formula explains every case; empty if none does.
 
     ``name`` is the optimizer's, ``own`` are the hyperparameters that the rule has. Settings with hyperparameters that
@@ -135,15 +149,15 @@ def find_mistake(name: str, own: set[str], cases: list[Case], gradients: Tensor,
         return ""
 
     def explains(wrong: str) -> bool:
-        walks = ((follow(wrong, usual | its.setting, its.ours[0], gradients), its.ours) for its in cases)
+        walks = ((follow(wrong, usual | its.setting, its.ours[0], problem), its.ours) for its in cases)
         return not any(differ(*pair) for pair in walks)
 
-    wrong = chain(wrong_formulas(formula), wrong_constants(formula, name, own, cases, gradients, differ))
+    wrong = chain(wrong_formulas(formula), wrong_constants(formula, name, own, cases, problem, differ))
     return next((what for what, its in wrong if explains(its)), "")
 
 
 def follow(
-    formula: str, hyperparameters: dict[str, Any], start: Tensor, gradients: Tensor, steps: int | None = None
+    formula: str, hyperparameters: dict[str, Any], start: Tensor, problem: Problem, steps: int | None = None
 ) -> Tensor:
     """The trajectory by a formula, [steps + 1, n]; as in ``comparison.walk``, lr is halved halfway.
 
@@ -153,8 +167,8 @@ def follow(
     constants = symbol_values(hyperparameters)
     names: dict[str, Any] = {"w": start, "v": 0.0, "m": 0.0, "s": 0.0}
     walked = [start]
-    for t, gradient in enumerate(gradients[:steps], 1):
-        if t == len(gradients) // 2 + 1:
+    for t, gradient in enumerate(problem.gradients[:steps], 1):
+        if t == problem.halfway:
             constants["α"] /= 2
         names |= constants | {"grad": gradient, "t": t}
         exec(code, names)
@@ -178,14 +192,14 @@ def wrong_formulas(formula: str) -> Iterator[tuple[str, str]]:
 
 
 def wrong_constants(
-    formula: str, name: str, own: set[str], cases: list[Case], gradients: Tensor, differ: Differ
+    formula: str, name: str, own: set[str], cases: list[Case], problem: Problem, differ: Differ
 ) -> Iterator[tuple[str, str]]:
     """Formulas with another value of a symbol, fitted to a rule's first steps: a multiple, a square, or a number."""
     wrong = [case for case in cases if differ(case.ours[:3], case.theirs[:3])]
     for case, symbol in ((case, symbol) for symbol in symbol_values(class_defaults(name)) for case in wrong):
         given = class_defaults(name) | case.setting
         value = symbol_values(given)[symbol]
-        fitted = fit_constant(formula, symbol, given, case.ours[:3], gradients) if value and value is not True else []
+        fitted = fit_constant(formula, symbol, given, case.ours[:3], problem) if value and value is not True else []
         for found in fitted:
             factor, number = f"{found / value:.6g}", f"{found:.6g}"
             forms = {
@@ -199,12 +213,12 @@ def wrong_constants(
 
 
 def fit_constant(
-    formula: str, symbol: str, hyperparameters: dict[str, Any], ours: Tensor, gradients: Tensor
+    formula: str, symbol: str, hyperparameters: dict[str, Any], ours: Tensor, problem: Problem
 ) -> list[float]:
     """The value of a symbol with which a formula has the trajectory ``ours``, by Newton's method; [] if none has."""
 
     def residual(value: float) -> Tensor:
-        return follow(f"{symbol} = {value!r} \n {formula}", hyperparameters, ours[0], gradients, len(ours) - 1) - ours
+        return follow(f"{symbol} = {value!r} \n {formula}", hyperparameters, ours[0], problem, len(ours) - 1) - ours
 
     value = float(symbol_values(hyperparameters)[symbol])
     for _ in range(20):

@@ -38,6 +38,7 @@ from descent.optimizers._classes import (
 from descent.sources import sources
 
 FOLDER = Path(__file__).parent
+WITHOUT_LR = "has no hyperparameter lr; hyperparameters have a default, or stand behind a *"
 
 
 class Rule(NamedTuple):
@@ -103,7 +104,10 @@ def find(name: str) -> Rule:
     }
     for its in [alike.pop(name, None), *alike.values()]:
         if inspect.isfunction(its) or is_optimizer(its):
-            return read_signature(name, its)
+            rule = read_signature(name, its)
+            if rule.is_function and "lr" not in [*rule.defaults, *rule.required]:
+                raise ValueError(f"{place(file, inspect.unwrap(its).__code__.co_firstlineno)}: {name} {WITHOUT_LR}")
+            return rule
     raise ValueError(f"{place(file)}: it has no function or class {name}, as its name promises")
 
 
@@ -138,10 +142,6 @@ def read_signature(name: str, update: Callable) -> Rule:
     if "t" in tensors[3:]:
         raise ValueError(f"{line}: {name} must take t third, as in {name}(w, g, t, m, *, lr)")
     defaults, required = hyperparameters(p for p in parameters if p.name not in tensors)
-    if "lr" not in [*defaults, *required]:
-        raise ValueError(
-            f"{line}: {name} has no hyperparameter lr; hyperparameters have a default, or stand behind a *"
-        )
     takes_t = tensors[2:3] == ["t"]
     return Rule(update, takes_t, tensors[3 if takes_t else 2 :], defaults, required)
 

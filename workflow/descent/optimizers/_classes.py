@@ -44,7 +44,7 @@ def find_class(name: str) -> type:
     if not is_optimizer(found):
         other = torch_class(last.lower())
         advice = f"; torch.optim.{other.__name__} is {last.lower()}" if other else ""
-        raise ValueError(f"{name} is no class with step() and zero_grad(), as those of torch.optim have them{advice}")
+        raise ValueError(f"{name} is no class with step(), as those of torch.optim have it{advice}")
     closure = inspect.signature(found.step).parameters.get("closure")
     if closure and closure.default is closure.empty:
         raise ValueError(f"{name} evaluates the loss several times in a step (a closure), which Descent does not offer")
@@ -54,7 +54,7 @@ def find_class(name: str) -> type:
 def is_optimizer(found: object) -> bool:
     if not inspect.isclass(found) or found.__module__ == "torch.optim.optimizer":  # which is abstract
         return False
-    return all(callable(getattr(found, method, None)) for method in ("step", "zero_grad"))
+    return callable(getattr(found, "step", None))
 
 
 def class_defaults(name: str) -> dict[str, Any]:

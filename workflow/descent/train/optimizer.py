@@ -26,7 +26,7 @@ def one_line_of(made: Callable) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        frame, message = where(error, inspect.getfile(made)), next(iter(str(error).splitlines()), "")
+        frame, message = where(error, inspect.getfile(inspect.unwrap(made))), next(iter(str(error).splitlines()), "")
         if isinstance(error, NameError) and error.name == "torch":
             message += "; write `import torch` above the rule"
         at = f"{place(frame.filename, frame.lineno)}: {frame.line}"
@@ -59,6 +59,22 @@ class FromScratch:
             w.grad = None
 
 
+class Attributes:
+    """The attributes of an object as a group of ``param_groups``."""
+
+    def __init__(self, its: object) -> None:
+        self.its = its
+
+    def __contains__(self, name: str) -> bool:
+        return hasattr(self.its, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.its, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.its, name, value)
+
+
 class Unstacked:
     """An optimizer for each network of a stack, for a class that may not update it element by element.
 
@@ -78,7 +94,9 @@ class Unstacked:
             for i in self.in_turn():
                 self.optimizers[i] = its_class(self.networks[i], **hyperparameters)
         self.param_groups = [
-            group for optimizer in self.optimizers for group in getattr(optimizer, "param_groups", [vars(optimizer)])
+            group
+            for optimizer in self.optimizers
+            for group in getattr(optimizer, "param_groups", [Attributes(optimizer)])
         ]
         set_mode(self, "train")
 
