@@ -256,6 +256,8 @@ def test_each_mistake_of_the_table_is_made_here():
 
 
 UNKNOWN = [
+    ("sgd", ("    if weight_decay:", "    g = g.clamp(-5, 5)\n    if weight_decay:")),
+    ("adam", ("    beta1, beta2 =", "    g = g * min(1, 10 / float(g.norm() + 1e-12))\n    beta1, beta2 =")),
     ("sgd", (VELOCITY, "v.mul_(momentum**2).add_(g)")),
     ("sgd", ("g.add(v, alpha=momentum)", "v.mul(momentum)")),
     ("adagrad", ("addcmul_(g, g)", "addcmul_(g, g, value=0.5)")),

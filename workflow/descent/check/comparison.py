@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from descent.check.assignment import OTHER_NAMES, translate
-from descent.check.mistakes import Case, find_mistake
+from descent.check.mistakes import Case, Problem, find_mistake
 from descent.check.verdicts import COLUMNS, DIFFERENT, EQUAL, NEARLY
 from descent.experiment.variants import in_words
 from descent.optimizers import Rule
@@ -155,20 +155,6 @@ def two_values(name: str, default: Any) -> tuple[Any, Any] | None:
     return (0.5, 0.25) if default == 0 else None
 
 
-class Problem(NamedTuple):
-    """Parameters to optimize, and gradients that do not depend on them; flat, with n entries in all together."""
-
-    shapes: list[tuple[int, ...]]
-    start: Tensor  # [n]
-    gradients: Tensor  # [steps, n]
-    halve: bool = True
-
-    @property
-    def halfway(self) -> int:
-        """The step before which lr is halved, or 0: a rule with lr inside the velocity differs only then."""
-        return len(self.gradients) // 2 + 1 if self.halve else 0
-
-
 def random_problem(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]) -> Problem:
     """Draw gradients of some sizes; a fifth of them is 0."""
     n, drawn = sum(map(math.prod, shapes)), torch.Generator().manual_seed(0)
@@ -179,7 +165,8 @@ def random_problem(shapes: list[tuple[int, ...]], steps: int, sizes: list[float]
 
 PROBLEM = random_problem(SHAPES, STEPS, [1, 1e-2, 1e-8])  # every ε matters
 LONG = random_problem(SHAPES[:1], MANY, [1])  # with small gradients, Adam would amplify rounding over so many steps
-PROBLEMS = [PROBLEM, LONG]
+LARGE = random_problem(SHAPES[:1], FEW, [1e3])  # where a gradient that is clipped shows
+PROBLEMS = [PROBLEM, LARGE, LONG]
 SHORT = PROBLEM._replace(gradients=PROBLEM.gradients[:FEW])
 OTHER = SHORT._replace(start=-SHORT.start, gradients=SHORT.gradients.flip(0))
 
@@ -223,14 +210,14 @@ def first_difference(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE)
 
 @cache
 def walk_class(name: str, hyperparameters: str, long: bool, halve: bool) -> list[Tensor]:
-    """The trajectories of a class over PROBLEM and, if ``long``, over LONG; empty if it refuses the hyperparameters.
+    """The trajectories of a class over PROBLEM, LARGE and, if ``long``, LONG; empty if it refuses the hyperparameters.
 
     These are JSON; ``halve`` says whether its learning rate is halved halfway. The class does not change, so it is
     walked once, whoever is compared with it.
     """
     make = partial(make_optimizer, "torch", name, **json.loads(hyperparameters))
     with suppress(TypeError, ValueError, RuntimeError):
-        return [trajectory(make, problem._replace(halve=halve)) for problem in PROBLEMS[: 1 + long]]
+        return [trajectory(make, problem._replace(halve=halve)) for problem in PROBLEMS[: 2 + long]]
     return []
 
 
@@ -270,7 +257,7 @@ def beside_class(
 
 def other_default(rule: Rule, name: str, given: Hyperparameters, ours: list[Tensor]) -> str:
     """Whether the class does the same once it is given the rule's defaults; empty if not."""
-    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) > 1, True)
+    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) == len(PROBLEMS), True)
     if not theirs or any(first_difference(*pair) for pair in zip(ours, theirs)):
         return ""
     usual = class_defaults(name)

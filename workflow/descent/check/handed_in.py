@@ -43,7 +43,7 @@ Parts = dict[str, list[str]]  # what is asked: of each optimizer the parts that 
 Answer = tuple[list[str], list[list[str]]]  # lines to print, and rows with the last four FIELDS
 
 
-def load(file: Path) -> tuple[dict[str, Rule], list[str]]:
+def load_rules(file: Path) -> tuple[dict[str, Rule], list[str]]:
     """The rules of a file by name, and what is wrong with others; raises ValueError, with one line, if it is broken.
 
     What the file replaces in the check or in ``torch.optim`` is put back.
@@ -103,7 +103,7 @@ def asked_of(reference: Path | None, files: list[Path]) -> dict[Path, Parts]:
     A file that names none of ours is to have those that others name.
     """
     if reference:
-        rules, wrong = load(reference)
+        rules, wrong = load_rules(reference)
         if not rules:
             sys.exit(f"{reference} has no rule: {'; '.join(wrong) or 'no name in it is that of an optimizer'}")
         return {file: {name: parts_of(rule) for name, rule in rules.items()} for file in files}
@@ -125,7 +125,7 @@ def parts_of(rule: Rule) -> list[str]:
 def check_file(file: Path, asked: Parts) -> Answer:
     """Check a file's rules, in this process."""
     try:
-        rules, wrong = load(file)
+        rules, wrong = load_rules(file)
     except BaseException as error:  # of a file that is no rule, or that exits
         return failed(str(error) if isinstance(error, ValueError) else f"it ends with {error!r}", asked)
     if not rules:

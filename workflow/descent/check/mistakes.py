@@ -7,7 +7,7 @@ setting, also in those in which it is right.
 from collections.abc import Callable, Iterator
 from functools import reduce
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -115,14 +115,18 @@ MISTAKES = [
 ]
 
 
-class Problem(Protocol):
-    """Gradients [steps, n], and the step before which lr is halved, or 0."""
+class Problem(NamedTuple):
+    """Parameters to optimize, and gradients that do not depend on them; flat, with n entries in all together."""
+
+    shapes: list[tuple[int, ...]]
+    start: Tensor  # [n]
+    gradients: Tensor  # [steps, n]
+    halve: bool = True
 
     @property
-    def gradients(self) -> Tensor: ...
-
-    @property
-    def halfway(self) -> int: ...
+    def halfway(self) -> int:
+        """The step before which lr is halved, or 0: a rule with lr inside the velocity differs only then."""
+        return len(self.gradients) // 2 + 1 if self.halve else 0
 
 
 class Case(NamedTuple):

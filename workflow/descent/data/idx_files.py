@@ -56,14 +56,14 @@ def locate(folder: Path) -> dict[str, list[Path]]:
     if not folder.is_dir():
         raise FetchError(f"there is no folder {str(folder)!r}")
     files = [file for place in PLACES for file in sorted(folder.glob(place)) if file.is_file()]
-    found = {name: [file for file in files if meaning(file) == name] for name in SHA256}
+    found = {name: [file for file in files if standard_name(file) == name] for name in SHA256}
     if missing := [name for name, its in found.items() if not its]:
         there = ", ".join(str(file.relative_to(folder)) for file in files[:8]) + (", …" if len(files) > 8 else "")
         raise FetchError(f"{folder} has no {missing[0]}, gzipped or not; it has {there or 'no files'}")
     return found
 
 
-def meaning(file: Path) -> str:
+def standard_name(file: Path) -> str:
     return file.name.lower().removesuffix(".gz").replace(".", "-")
 
 

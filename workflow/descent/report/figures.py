@@ -15,7 +15,7 @@ class Figure(NamedTuple):
     file: str = ""  # what is drawn, below the network's folder
 
 
-TRAINING = (
+OVERLAID = (
     "Training loss and accuracy against the iteration. Variants that are the same to the bit have one line; otherwise "
     "a broad pale line is a custom variant, a thin dashed one PyTorch's. A cross marks where a seed diverged."
 )
@@ -30,7 +30,7 @@ def figures(variants: list[str], twins: Iterable[tuple[str, str]], shuffle: bool
     pairs = list(twins)
     alone = [variant for variant in variants if variant not in (torch for _, torch in pairs)]
     return [
-        Figure("curves", "all", variants, "training", TRAINING + ("" if shuffle else SAWTOOTH), "VARIANT/training.csv"),
+        Figure("curves", "all", variants, "training", OVERLAID + ("" if shuffle else SAWTOOTH), "VARIANT/training.csv"),
         Figure("test", "test", variants, "test", "Test loss and accuracy after each epoch.", "VARIANT/evaluation.csv"),
         *(
             Figure(
