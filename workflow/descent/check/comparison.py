@@ -71,7 +71,7 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> Judged:
     asked = {in_words(its): (known if its_class else {}) | its for its in many} | {in_words(its): its for its in own}
     shows = halves(rule, known) if its_class else True
     long = {in_words(its) for its in [*shortest(many), many[-1], *own]}
-    if hidden := hidden_state(rule, {key: 0.0 for key in unknown if key in rule.required} | many[-1]):
+    if hidden := hidden_state(rule, {key: 0.0 for key in unknown if key in rule.required} | many[-1], shows):
         found = {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
     else:
         walked = {
@@ -288,13 +288,14 @@ def examine(rule: Rule, asked: dict[str, Hyperparameters]) -> dict[str, Row]:
     return found
 
 
-def hidden_state(rule: Rule, setting: Hyperparameters) -> str:
+def hidden_state(rule: Rule, setting: Hyperparameters, halve: bool) -> str:
     """What is wrong if a training, repeated in the same tensors and beside another, is not the same; else empty."""
-    make, (flat, parameters) = partial(from_file, rule, **setting), lay_out(SHORT)
+    short, other = (problem._replace(halve=halve) for problem in (SHORT, OTHER))
+    make, (flat, parameters) = partial(from_file, rule, **setting), lay_out(short)
     states = random_states()
     try:
-        first = torch.stack(list(walk(make, SHORT, flat, parameters)))
-        both = zip(walk(make, SHORT, flat, parameters), walk(make, OTHER, *lay_out(OTHER)))
+        first = torch.stack(list(walk(make, short, flat, parameters)))
+        both = zip(walk(make, short, flat, parameters), walk(make, other, *lay_out(other)))
         again = torch.stack([walked for walked, _ in both])
     except OptimizerError:  # it is found again, setting by setting
         return ""
