@@ -144,17 +144,31 @@ def test_a_class_in_a_file_of_the_optimizers_is_trained_network_by_network_and_c
 
 @pytest.mark.slow
 def test_a_module_that_no_package_owns_is_an_input_by_its_content(twins, tmp_path):
-    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/ns").mkdir(parents=True)  # a folder without __init__.py is a package too
     (tmp_path / "mine/rates.py").write_text("FACTOR = 1.0\n")
-    (tmp_path / "mine/noisy.py").write_text("import rates\n" + NOISY.replace("self.lr *", "rates.FACTOR * self.lr *"))
-    twins.edit_config(
-        lambda c: c["variants"].update(mine={"implementation": "torch", "optimizer": "noisy.Noisy", "lr": 0.1})
-    )
+    text = "import rates\n" + NOISY.replace("self.lr *", "rates.FACTOR * self.lr *")
+    (tmp_path / "mine/ns/noisy.py").write_text(text)
+    mine = {"implementation": "torch", "optimizer": "ns.noisy.Noisy", "lr": 0.1}
+    twins.edit_config(lambda c: c["variants"].update(mine=mine))
     target, path = "results/text_100/mine/training.csv", {"PYTHONPATH": str(tmp_path / "mine")}
     twins.snakemake(target, **path)
     assert not twins.jobs(twins.snakemake(target, "--dry-run", **path).stdout)
+    record = json.loads((twins.path / "results/text_100/mine/run.json").read_text())
+    assert record["package"] is None and {its: source["text"] for its, source in record["sources"].items()} == {
+        "noisy.py": text,
+        "rates.py": "FACTOR = 1.0\n",
+    }
     (tmp_path / "mine/rates.py").write_text("FACTOR = 2.0\n")
     assert twins.jobs(twins.snakemake(target, "--dry-run", **path).stdout) == {"train text_100 mine"}
+
+
+@pytest.mark.slow
+def test_a_sweeps_page_is_not_made_of_trials_of_another_config(swept_checkout):
+    swept_checkout.edit_config(lambda c: c["sweep"].update(seeds=3))
+    swept_checkout.snakemake("sweep", "--touch")
+    (swept_checkout.path / "results/sweep.html").unlink()
+    run = swept_checkout.snakemake("sweep", check=False)
+    assert run.returncode and "is not of this config.yaml: seeds is [1000, 1001, 1002], but it was" in run.stderr
 
 
 @pytest.mark.parametrize(
