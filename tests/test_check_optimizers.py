@@ -444,7 +444,7 @@ def test_make_check_fails_if_a_rule_differs_and_says_how(package):
         "✓ adagrad: equal to torch.optim.Adagrad, in 3 settings",
         "✗ sgd: differs from torch.optim.SGD, in 7 of 7 settings",
         "    the step has the wrong sign: w = w + α d",
-        "    ✗ plain  ✗ momentum  ✗ weight_decay  ✗ nesterov  ✗ together",
+        "    ✗ plain  ✗ momentum  ✗ weight_decay  ✗ nesterov  ✗ together (momentum, weight_decay)",
     ]
     every = run(package, "--all").stdout
     assert re.search(r"^sgd +lr 0\.1 +different +1$", every, re.MULTILINE)

@@ -32,7 +32,7 @@ def main(
         print(table.to_markdown(index=False, tablefmt="plain", disable_numparse=True))
         print("first_step: the first step, from 1, after which w differs by more than 1e-12 of its largest entry")
     for its in found.values():
-        print("\n".join(in_lines(its.rows, its.parts, its.remarks, its.unknown)))
+        print("\n".join(in_lines(*its)))
     wrong = any(row["verdict"] == DIFFERENT for row in rows)
     if wrong:
         print("✓ and ✗ below a rule: the plain rule, with lr alone, and each hyperparameter added to it")

@@ -55,6 +55,7 @@ class Judged(NamedTuple):
 
     rows: list[Row]
     parts: dict[str, bool]  # whether each is right; see `parts`
+    meet: list[str]  # the fewest hyperparameters that have to meet to be wrong; empty if none do
     remarks: list[str]
     unknown: list[str]  # hyperparameters that were not compared
 
@@ -90,7 +91,7 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> Judged:
             its_class, found = None, examine(rule, asked)
     empty = dict.fromkeys(COLUMNS, "") | {"optimizer": name, "torch": its_class.__name__ if its_class else ""}
     rows = [empty | {"setting": words} | row for words, row in found.items()]
-    return Judged(rows, parts(required, many, rows), remarks, unknown)
+    return Judged(rows, *parts(required, many, rows), remarks, unknown)
 
 
 def unknown_values(rule: Rule, unknown: list[str]) -> list[Hyperparameters]:
@@ -338,14 +339,16 @@ def without_effect(rule: Rule, setting: Hyperparameters) -> str:
     return ""
 
 
-def parts(required: Sequence[str], many: Sequence[Hyperparameters], rows: Sequence[Row]) -> dict[str, bool]:
+def parts(
+    required: Sequence[str], many: Sequence[Hyperparameters], rows: Sequence[Row]
+) -> tuple[dict[str, bool], list[str]]:
     """Which part of a rule is right: ``plain``, each hyperparameter where as few others as can be are given, and
-    ``together``, all other combinations of ``many``.
+    ``together``, all other combinations of ``many``; and which have to meet for the first of these that is wrong.
     """
     right = {row["setting"]: row["verdict"] != DIFFERENT for row in rows}
     minimal: dict[str, frozenset[str]] = {}
     found: dict[str, bool] = {}
-    together: list[bool] = []
+    together: list[tuple[bool, frozenset[str]]] = []
     for setting in sorted(many, key=len):
         if (words := in_words(setting)) in right:
             names = frozenset(setting) - {*required}
@@ -353,5 +356,6 @@ def parts(required: Sequence[str], many: Sequence[Hyperparameters], rows: Sequen
             its = [name for name, least in minimal.items() if least == names] if names else ["plain"]
             for part in its:
                 found[part] = found.get(part, True) and right[words]
-            together += [] if its else [right[words]]
-    return found | ({"together": all(together)} if together else {})
+            together += [] if its else [(right[words], names)]
+    meet = next((sorted(names) for is_right, names in together if not is_right), [])
+    return found | ({"together": not meet} if together else {}), meet

@@ -134,7 +134,7 @@ def check_file(file: Path, asked: Parts) -> Answer:
     said, rows = [f"✗ {line}" for line in wrong], []
     for name, rule in rules.items():
         judged = check(name, rule)
-        lines = in_lines(judged.rows, judged.parts, judged.remarks, judged.unknown)
+        lines = in_lines(*judged)
         said += lines
         mistake = "; ".join(line.strip() for line in lines[1:-1])
         words = {True: "yes", False: "no"}

@@ -14,10 +14,13 @@ COLUMNS = ["optimizer", "torch", "setting", "verdict", "first_step", "mistake"]
 EQUAL, NEARLY, DIFFERENT = "equal", "equal to single precision", "different"
 
 
-def in_lines(rows: list[Row], right: Mapping[str, bool], remarks: list[str], unknown: list[str]) -> list[str]:
+def in_lines(
+    rows: list[Row], right: Mapping[str, bool], meet: list[str], remarks: list[str], unknown: list[str]
+) -> list[str]:
     """What is known of a rule, from what ``comparison.check`` found: one line if it is right."""
     name, its_class = rows[0]["optimizer"], rows[0]["torch"]
     ending = "".join(f"; {remark}" for remark in remarks)
+    met = f" ({', '.join(meet)})" if meet else ""
     wrong = [row for row in rows if row["verdict"] == DIFFERENT]
     other = f"torch.optim.{its_class}" if its_class else ""
     if not wrong:
@@ -37,7 +40,7 @@ def in_lines(rows: list[Row], right: Mapping[str, bool], remarks: list[str], unk
         f"✗ {name}: {said}, in {len(wrong)} of {len(rows)} settings{ending}",
         *([f"    {not_compared(other, unknown)}"] if unknown else []),
         *dict.fromkeys(f"    {row['mistake'] or unknown_mistake(wrong)}" for row in wrong),
-        "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()),
+        "    " + "  ".join(f"{'✓' if its else '✗'} {part}" for part, its in right.items()) + met,
     ]
 
 
