@@ -150,7 +150,7 @@ def test_a_default_that_is_written_out_means_the_same():
 
 
 def test_a_default_of_the_rule_alone_is_none(tmp_path):
-    """A student's SGD has momentum 0.9 unless it is told otherwise."""
+    """A student's SGD has a momentum of 0.9 by default."""
     with optimizers_in(tmp_path / "optimizers") as folder:
         (folder / "sgd.py").write_text("def sgd(w, g, v, *, lr, momentum=0.9):\n    w.sub_(lr * g)\n")
         ours, theirs = ({"implementation": its, **SGD, "momentum": 0.9} for its in ("custom", "torch"))
