@@ -152,12 +152,13 @@ def find_mistake(name: str, own: set[str], cases: list[Case], problem: Problem, 
     if not any(differ(case.ours, case.theirs) for case in cases):
         return ""
 
-    def explains(wrong: str) -> bool:
-        walks = ((follow(wrong, usual | its.setting, its.ours[0], problem), its.ours) for its in cases)
-        return not any(differ(*pair) for pair in walks)
+    def explains(wrong: str, steps: int) -> bool:
+        walks = ((follow(wrong, usual | its.setting, its.ours[0], problem, steps), its.ours) for its in cases)
+        return not any(differ(walked, ours[: steps + 1]) for walked, ours in walks)
 
     wrong = chain(wrong_formulas(formula), wrong_constants(formula, name, own, cases, problem, differ))
-    return next((what for what, its in wrong if explains(its)), "")
+    few, all_steps = 3, len(problem.gradients)  # a few steps tell most formulas from the rule
+    return next((what for what, its in wrong if explains(its, few) and explains(its, all_steps)), "")
 
 
 def follow(
