@@ -75,9 +75,8 @@ def check(name: str, rule: Rule, own: Iterable[Hyperparameters] = ()) -> Judged:
     if hidden := hidden_state(rule, {key: 0.0 for key in unknown if key in rule.required} | many[-1], shows):
         found = {words: {"verdict": DIFFERENT, "mistake": hidden} for words in asked}
     else:
-        walked = {
-            words: walk_class(name, json.dumps(its), words in long, shows) for words, its in asked.items() if its_class
-        }
+        given = {words: changed(name, its) for words, its in asked.items() if its_class}
+        walked = {words: walk_class(name, its, words in long, shows) for words, its in given.items()}
         if theirs := {words: its for words, its in walked.items() if its}:
             complete = {in_words(its) for its in many}
             found = min(
@@ -209,6 +208,12 @@ def first_difference(ours: Tensor, theirs: Tensor, tolerance: float = TOLERANCE)
     return None if equal.all() else int(equal.int().argmin())
 
 
+def changed(name: str, hyperparameters: Hyperparameters) -> str:
+    """The hyperparameters that are not the defaults of a class, as JSON."""
+    usual = class_defaults(name)
+    return json.dumps({k: v for k, v in hyperparameters.items() if k not in usual or v != usual[k]}, sort_keys=True)
+
+
 @cache
 def walk_class(name: str, hyperparameters: str, long: bool, halve: bool) -> list[Tensor]:
     """The trajectories of a class over PROBLEM, LARGE and, if ``long``, LONG; empty if it refuses the hyperparameters.
@@ -260,7 +265,7 @@ def beside_class(
 
 def other_default(rule: Rule, name: str, given: Hyperparameters, ours: list[Tensor]) -> str:
     """Whether the class does the same once it is given the rule's defaults; empty if not."""
-    theirs = walk_class(name, json.dumps(rule.defaults | given), len(ours) == len(PROBLEMS), True)
+    theirs = walk_class(name, changed(name, rule.defaults | given), len(ours) == len(PROBLEMS), True)
     if not theirs or any(first_difference(*pair) for pair in zip(ours, theirs)):
         return ""
     usual = class_defaults(name)
