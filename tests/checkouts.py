@@ -132,7 +132,7 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
         config["sweep"] |= {"validation": 200, "seeds": 2, "final_seeds": 4, "targets": [0.5, 0.9999]}
         config["sweep"]["optimizers"] = {
             "sgd": {"optimizer": "sgd", "lr": [0.01, 0.05, 1000], "momentum": [0, 0.9]},
-            "adam": {"optimizer": "adam", "lr": [0.001, 0.01], "schedule": "linear"},
+            "adam": {"optimizer": "adam", "lr": [0.001, 0.004], "schedule": "linear"},
         }
         config["data"] = {"source": str(folder), "sha256": checksums}
 

@@ -73,7 +73,43 @@ def test_with_the_same_images_for_all_the_interval_over_seeds_and_images_is_that
 
 def test_what_is_the_same_for_all_seeds_and_images_is_certain():
     assert crossed_interval(np.zeros((4, 10))) == (0, 0, 1)
-    assert crossed_interval(np.ones((4, 10))) == (1, 1, 0)
+    assert crossed_interval(np.ones((4, 10))) == (1, 1, pytest.approx(0))
+
+
+def exchanged(seeds: int, images: int) -> np.ndarray:
+    """Differences of two variants with equal accuracies, each right about an image that the other is not."""
+    values = np.zeros((seeds, images))
+    for seed in range(seeds):
+        values[seed, [2 * seed % images, (2 * seed + 1) % images]] = [1, -1]
+    return values
+
+
+@pytest.mark.parametrize("values", [exchanged(5, 40), exchanged(4, 3), exchanged(6, 1000)])
+@pytest.mark.parametrize("by", [0, 0.3], ids=["tie", "shifted"])
+def test_equal_accuracies_with_a_few_images_exchanged_have_a_finite_interval_and_a_tie_has_a_p_of_1(values, by):
+    low, high, p = crossed_interval(values + by)
+    assert low <= by + 1e-9 and by - 1e-9 <= high
+    assert high - low < 3
+    assert p == (1 if by == 0 else pytest.approx(0, abs=0.7))
+
+
+def test_of_one_image_only_the_seeds_vary():
+    values = np.array([[1.0], [0], [1], [1], [0]])
+    low, high, p = crossed_interval(values)
+    over_seeds = describe("x", values[:, 0])
+    assert (low, high) == pytest.approx((over_seeds["x_low"], over_seeds["x_high"]))
+    assert p == pytest.approx(ttest_1samp(values[:, 0], 0).pvalue)
+    behind, may_be_best = compare_with_best(np.stack([values, values, values]))
+    assert (behind.tolist(), may_be_best.all()) == ([0, 0, 0], True)
+
+
+def test_one_collapsed_seed_of_one_optimizer_does_not_hide_that_others_differ():
+    random = np.random.default_rng(0)
+    correct = (random.random((3, 10, 4000)) < np.array([0.98, 0.96, 0.97])[:, None, None]).astype(float)
+    alone = compare_with_best(correct[:2])
+    assert alone[1].tolist() == [True, False]
+    correct[2, 3] = random.random(4000) < 0.5
+    assert compare_with_best(correct)[1].all(), "which is why an optimizer that lost a seed is not ranked"
 
 
 def test_what_is_not_a_number_has_no_interval():

@@ -45,8 +45,9 @@ rule rank:
 rule plot_sweep:
     input:
         rules.choose.output.trials,
+        rules.rank.output,
     output:
-        multiext("results/sweep/sensitivity", ".svg", ".png"),
+        expand("results/sweep/{figure}.{form}", figure=["ranking", "sensitivity"], form=["svg", "png"]),
     log:
         "logs/sweep/plot_sweep.log",
     params:

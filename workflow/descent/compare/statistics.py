@@ -9,6 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 SIGNIFICANT = 0.05  # a p-value below it
 LEAST_SEEDS = 4  # fewer give no interval: Student's t is 12.7 for two and 4.3 for three
+ROUNDING = 1e-12  # relative to the largest value; means and errors below it are 0
 
 
 def t_quantile(degrees: float | np.ndarray) -> float | np.ndarray:
@@ -37,19 +38,21 @@ def crossed_errors(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     values[s, i] = mean + a_s + b_i + c_si: with S seeds and I images, the variance of the mean is estimated by
     (MS_seeds + MS_images − MS_rest) / (S I) from the mean squares of the analysis of variance (Cornfield and Tukey,
     "Average values of mean squares in factorials", 1956), its degrees of freedom by Satterthwaite's formula ("An
-    approximate distribution of estimates of variance components", 1946). It is left out if it is the smaller one.
+    approximate distribution of estimates of variance components", 1946), which is for sums: where MS_images and MS_rest
+    cancel, it would give next to none, so the least of the three is the least. The second error is left out if it is
+    the smaller one.
     """
     seeds, images = values.shape
     mean = values.mean()
     of_seeds, of_images = values.mean(1) - mean, values.mean(0) - mean
     rest = values - mean - of_seeds[:, None] - of_images
-    freedom = np.array([seeds - 1, images - 1, (seeds - 1) * (images - 1)])
+    freedom = np.maximum([seeds - 1, images - 1, (seeds - 1) * (images - 1)], 1)  # of one image, the squares are 0
     squares = np.array([images * (of_seeds**2).sum(), seeds * (of_images**2).sum(), (rest**2).sum()]) / freedom
     total = squares @ [1, 1, -1]
     variances, degrees = np.array([squares[0]]), np.array([seeds - 1.0])
     if total > squares[0]:
         variances = np.append(variances, total)
-        degrees = np.append(degrees, total**2 / (squares**2 / freedom).sum())
+        degrees = np.append(degrees, max(total**2 / (squares**2 / freedom).sum(), freedom.min()))
     return np.sqrt(variances / values.size), degrees
 
 
@@ -63,9 +66,8 @@ def crossed_interval(values: np.ndarray) -> tuple[float, float, float]:
     if len(values) < LEAST_SEEDS or math.isnan(mean):
         return math.nan, math.nan, math.nan
     errors, degrees = crossed_errors(values)
-    half = (t_quantile(degrees) * errors).max()
-    with np.errstate(divide="ignore"):  # an error of 0 gives p = 0
-        p = (2 * stdtr(degrees, -abs(mean) / errors)).max() if half else float(mean == 0)
+    half, tiny = (t_quantile(degrees) * errors).max(), ROUNDING * np.abs(values).max()
+    p = (2 * stdtr(degrees, -abs(mean) / np.maximum(errors, tiny))).max() if abs(mean) > tiny else 1.0
     return mean - half, mean + half, p
 
 
@@ -86,9 +88,10 @@ def compare_with_best(correct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """How far each of k optimizers is behind the best at most, and whether it may be the best, each [k].
 
     ``correct`` is [k, seeds, images]. These are Hsu's comparisons with the best ("Constrained simultaneous confidence
-    intervals for multiple comparisons with the best", 1984) with the errors of ``crossed_errors``: all bounds hold
-    together, and the best is among those that may be it, in at least 95 % of cases. All with a mean above the lowest of
-    those that may be the best are counted among them. Fewer than LEAST_SEEDS, and one optimizer, give no bounds.
+    intervals for multiple comparisons with the best", 1984) with the errors of ``crossed_errors``: in at least 95 % of
+    cases, all bounds hold together and a best one is among those that may be it. That each of those which may not be it
+    is not, holds less often. All with a mean above the lowest of those that may be the best are counted among them.
+    Fewer than LEAST_SEEDS, and one optimizer, give no bounds.
     """
     means = correct.mean((1, 2))
     k, seeds = correct.shape[:2]

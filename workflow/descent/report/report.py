@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from descent import step
 from descent.check import verdicts
-from descent.compare import compare_published, compare_twins, differences, summarize
+from descent.compare import compare_published, compare_twins, differences, step_length, summarize
 from descent.experiment.variants import in_full, twins_of
 from descent.files import write_json, write_text
 from descent.report import exercises, provenance
@@ -44,6 +44,7 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
     twins, checked = compare_twins.compared(results), verdicts.checked(results)
 
     answer = [differences.leader(network, summary, contrasts) for network in networks]
+    answer += step_length.answer(variants, contrasts)
     answer += summarize.answer(summary) + verdicts.answer(checked) + compare_twins.answer(twins)
     answer += compare_published.answer(results)
     once = {network: same_bits({its: Run(results / network / its) for its in variants}) for network in networks}

@@ -1,34 +1,54 @@
 """Write the page of a sweep, one self-contained HTML file, and its answer in Markdown."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Annotated, Any
 
 from descent import step
 from descent.check import verdicts
-from descent.experiment.grids import final, trials
-from descent.experiment.variants import describe_network, in_full
+from descent.experiment.grids import default, final, swept, trials
+from descent.experiment.variants import describe_network, given, in_full, in_words
 from descent.files import write_json, write_text
 from descent.report import provenance
 from descent.report.page import data_uri, to_markdown, write_page
 from descent.sweep import choose, rank
-from descent.words import count
+from descent.words import count, join
+
+RARE = 0.05  # the share of trainings with a failure, for an example
 
 
-def how(config: Mapping[str, Any]) -> str:
-    """How a sweep of config.yaml compares its optimizers."""
+def how(config: Mapping[str, Any]) -> list[str]:
+    """How a sweep of config.yaml compares its optimizers, and for what the comparison holds."""
     sweep = config["sweep"]
     training, network = config["training"] | sweep.get("training", {}), in_full(config["networks"][sweep["network"]])
     shuffled = "shuffled anew in each epoch" if training["shuffle"] else "in the order of the files"
-    return (
-        f"Each optimizer is compared at the best setting of its trials, which have the network "
-        f"{describe_network(sweep['network'], network)}, {count(training['epochs'], 'epoch')} and minibatches of "
-        f"{training['batch_size']}, {shuffled}. A trial is the "
-        f"mean of {count(sweep['seeds'], 'seed')} on the last {sweep['validation']} training images, with which no "
-        "run trains. The best trial and the default setting were then trained again in the same way, with "
-        f"{count(sweep['final_seeds'], 'new seed')}, and tested once. Seed by seed, all start from the same "
-        "parameters and see the same minibatches. With other seeds, another trial might have been chosen."
-    )
+    tuned, fixed = defaultdict(list), defaultdict(list)
+    for name, grid in sweep["optimizers"].items():
+        its, varied = default(grid), swept(grid)
+        tuned[join(varied or ["nothing"])].append(name)
+        fixed[in_words({key: value for key, value in given(its).items() if key not in varied})].append(name)
+    unseen = (1 - RARE) ** sweep["final_seeds"]
+    return [
+        f"All train the network {describe_network(sweep['network'], network)} for {count(training['epochs'], 'epoch')} "
+        f"with minibatches of {training['batch_size']}, {shuffled}. Seed by seed, they start from the same parameters "
+        "and see the same minibatches.",
+        f"A trial's accuracy is the mean of {count(sweep['seeds'], 'seed')} on the last {sweep['validation']:,} "
+        "training images, with which no run trains. The best trial and the default setting train again with "
+        f"{count(sweep['final_seeds'], 'new seed')}, and are tested once.",
+        f"Tuned: {by_optimizer(tuned)}. Fixed: {by_optimizer(fixed)}. What is not named has its default.",
+        "So the ranking is one of these settings, with these training images, this network and this many epochs; other "
+        "trials, from other seeds or a finer grid, might choose others.",
+        f"No interval covers a failure that no seed showed: one that befalls {RARE:.0%} of trainings stays unseen in "
+        f"{unseen:.0%} of sweeps with {count(sweep['final_seeds'], 'final seed')}.",
+    ]
+
+
+def by_optimizer(found: Mapping[str, list[str]]) -> str:
+    """What several optimizers have in common, with their names unless it is the same for all."""
+    found = {what: names for what, names in found.items() if what}
+    alone = len(found) == 1
+    return "; ".join(what if alone else f"{what} ({join(names)})" for what, names in found.items()) or "nothing"
 
 
 def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Results) -> None:
@@ -42,13 +62,14 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
     used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in grids.values()])]
     answer = rank.answer(ranking) + verdicts.faults(used)
     write_json(folder / "experiment.json", experiment)
-    write_text(folder / "ranking.md", to_markdown(answer, rank.section(ranking).table))
+    write_text(folder / "ranking.md", to_markdown(answer, rank.section(ranking).table[rank.MAIN_COLUMNS]))
     write_page(
         results / "sweep.html",
         "sweep.html.j2",
         answer=answer,
         compared=how(config),
         before=[rank.section(ranking), rank.targets_section(folder)],
+        ranking=data_uri(folder / "ranking.svg"),
         sensitivity=data_uri(folder / "sensitivity.svg"),
         after=[choose.section(choose.described_trials(folder)), *provenance.sections(records, experiment)],
     )
