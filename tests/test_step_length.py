@@ -63,8 +63,8 @@ def test_a_variant_with_steps_as_long_is_named_with_the_lead_over_it_on_each_net
     )
     (line,) = answer(VARIANTS, table)
     assert line.endswith(
-        "fast takes steps of that length: heavy is 0.06 points ahead on net (95 % interval -0.04 to 0.26, not shown to be "
-        "real), 0.30 points behind on other (95 % interval -0.50 to -0.20, real) and 0.10 points ahead on fourth."
+        "fast takes steps of that length: heavy is 0.06 points ahead on net (95 % interval -0.04 to 0.26, not shown "
+        "to be real), 0.30 points behind on other (95 % interval -0.50 to -0.20, real) and 0.10 points ahead on fourth."
     )
     lost = differences(("heavy", "slow"), ("heavy", "fast"), lead=math.nan)
     assert answer(VARIANTS, lost)[0].endswith("slow with lr 0.1 would take steps of that length.")

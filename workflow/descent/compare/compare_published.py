@@ -144,15 +144,16 @@ def answer(results: Path) -> list[str]:
 def in_a_sentence(network: str, rows: pd.DataFrame) -> str:
     """A network's rows of reproduction.csv."""
     compared = rows.dropna(subset="log_ratio").to_dict("records")
+    left_out = "; ".join(filter(None, rows.loc[rows["log_ratio"].isna(), "left_out"]))
+    why = f" Not compared: {left_out}." if left_out else ""
     if not compared:
-        return f"{network}: no variant repeats one of the lab's trainings, so nothing is compared."
+        return f"{network}: no variant repeats one of the lab's trainings.{why}"
     verdict = "reproduces" if all(row["verdict"] == REPRODUCED for row in compared) else "does not reproduce"
     apart = join(f"{above_or_below(row['log_ratio'])} ours for {row['optimizer']}" for row in compared)
-    left_out = "; ".join(filter(None, rows["left_out"]))
     return (
         f"{network} {verdict} the lab's printed figures: the sheet's mean training loss over all epochs is {apart}; "
         f"by chance they differ by up to {per_cent(-np.expm1(-compared[0]['limit']), '.1f')} %."
-    ) + (f" Not compared: {left_out}." if left_out else "")
+    ) + why
 
 
 def above_or_below(log_ratio: float) -> str:

@@ -165,13 +165,13 @@ def section(table: pd.DataFrame) -> Section:
     return Section(
         "Ranking",
         table=shown if shown["lost"].any() else shown.drop(columns="lost"),
-        caption="Test accuracies are means ± standard deviations over the seeds of the final runs. An optimizer is at "
-        "most so many points behind the best. In 95 % of sweeps, all these bounds hold and a best optimizer is among "
-        "those that may be it (Hsu's comparisons with the best, for new seeds and new test images). The order of "
+        caption="Means ± standard deviations over the seeds of the final runs, and the most points by which an "
+        "optimizer can be behind the best. For new seeds and new test images, all these bounds hold, and a best "
+        "optimizer is among those that may be it, in 95 % of sweeps (Hsu's comparisons with the best). The order of "
         "those that may be the best is not shown. A seed is lost if it diverges, only guesses, or makes more than "
-        f"{COLLAPSED} times as many errors as the median seed and errs on more than {COLLAPSED} % of the images; an optimizer that lost one is not ranked. Within half a "
-        "point of the best validation accuracy, the largest learning rate is so many times the smallest. Defaults are "
-        "those of PyTorch; for SGD, its lr of 0.001 is a placeholder.",
+        f"{COLLAPSED} times as many errors as the median seed and errs on more than {COLLAPSED} % of the images; an "
+        "optimizer that lost one is not ranked. Within half a point of the best validation accuracy, the largest "
+        "learning rate is so many times the smallest. Defaults are PyTorch's; SGD's lr of 0.001 is a placeholder.",
         file="sweep/ranking.csv",
     )
 
@@ -188,8 +188,8 @@ def targets_section(sweep: Path) -> Section:
             {"optimizer": optimizer} | epochs_to(its.to_dict("records"))
             for optimizer, its in targets.groupby("optimizer", sort=False)
         ),
-        caption="Epochs until a validation accuracy is reached, by the median final run of the chosen setting. Where the "
-        "lr decays, this depends on when it reaches 0: a shorter training may get there sooner.",
+        caption="Epochs until a validation accuracy is reached, by the median final run of the chosen setting. Where "
+        "the lr decays, this depends on when it reaches 0: a shorter training may get there sooner.",
         file="sweep/targets.csv",
     )
 
