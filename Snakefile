@@ -26,6 +26,7 @@ localrules:
     all,
     download_mnist,
     plot_curves,
+    plot_accuracies,
     summarize,
     check_optimizers,
     compare_twins,

@@ -33,11 +33,11 @@ def differences(*pairs: tuple[str, str], lead: float = 0.0006, real: object = Fa
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [
-        ("heavy", "slow", "momentum 0.9 makes steady steps 10 times as long. slow with lr 0.1 would take"),
-        ("slow", "heavy", "heavy and slow have the same learning rate"),
+        ("heavy", "slow", "momentum 0.9 makes steps 10 times as long, as those of slow with lr 0.1 would be."),
+        ("slow", "heavy", "heavy has the lr of slow"),
         ("nesterov", "slow", "10 times as long"),
-        ("heavy", "lighter", "2 times as long. lighter with lr 0.02 would take"),
-        ("heavy_default", "default", "2 times as long. default with lr 0.002 would take"),
+        ("heavy", "lighter", "2 times as long, as those of lighter with lr 0.02 would"),
+        ("heavy_default", "default", "2 times as long, as those of default with lr 0.002 would"),
         ("heavy", "fast", None),
         ("decayed", "slow", None),
         ("dampened", "slow", None),
@@ -63,8 +63,8 @@ def test_a_variant_with_steps_as_long_is_named_with_the_lead_over_it_on_each_net
     )
     (line,) = answer(VARIANTS, table)
     assert line.endswith(
-        "fast takes steps of that length: heavy is 0.06 points ahead on net (95 % interval -0.04 to 0.26, not shown "
-        "to be real), 0.30 points behind on other (95 % interval -0.50 to -0.20, real) and 0.10 points ahead on fourth."
+        "Beside fast, whose steps are as long, it is 0.06 points ahead on net (not shown to be real), 0.30 points behind "
+        "on other (real) and 0.10 points ahead on fourth."
     )
     lost = differences(("heavy", "slow"), ("heavy", "fast"), lead=math.nan)
-    assert answer(VARIANTS, lost)[0].endswith("slow with lr 0.1 would take steps of that length.")
+    assert answer(VARIANTS, lost)[0].endswith("10 times as long, as those of slow with lr 0.1 would be.")

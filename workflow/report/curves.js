@@ -1,104 +1,175 @@
-// Interactive charts; the static figures remain for print and without scripts. A click on a name in the legend
-// switches a variant off and on in both charts. The legend shows the values nearest to the pointer.
+// The page's charts. A click on a name in a legend switches a variant off and on in both charts. The legend shows the
+// values nearest to the pointer. A chart is made when it can be seen.
 (() => {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(name).trim();
-  const axis = { stroke: () => colour("--ink"), grid: { stroke: () => colour("--line"), width: 1 }, ticks: { stroke: () => colour("--line") } };
-
-  // From a value with one digit, where uPlot's ticks start, to just above the data; uPlot's default is whole decades.
-  function range(u, least, most) {
-    if (most == null) return [null, null];
-    const unit = 10 ** Math.floor(Math.log10(least));
-    return [Math.floor(least / unit) * unit, Math.min(most * 1.2, 10)];  // an untrained network has 2.3
-  }
-  const logarithmic = { distr: 3, range };
-
+  const root = document.documentElement, HEIGHT = 240, HIGHEST_LOSS = 10, GREY = "#8c8c8c";  // as in drawing.py
+  const colour = (name) => () => getComputedStyle(root).getPropertyValue(name).trim();
+  const axis = { stroke: colour("--ink"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line") } };
   const metrics = {
-    loss: { title: "loss (nats)", number: (v) => v.toPrecision(3), tick: (v) => String(+v.toPrecision(2)), scale: logarithmic },
-    accuracy: { title: "accuracy", number: (v) => (100 * v).toFixed(2) + " %", tick: (v) => +(100 * v).toFixed(1) + " %", scale: {} },
+    loss: { title: "loss (nats)", number: (v) => v.toPrecision(3), tick: (v) => String(+v.toPrecision(2)) },
+    accuracy: { title: "accuracy", number: (v) => (100 * v).toFixed(2) + " %", tick: (v) => +(100 * v).toFixed(1) + " %" },
   };
 
-  // A chart of one metric against x, which differs between the curves.
-  function chart(place, { variants, charts }, x, metric, group) {
-    const curves = charts[x], { title, number, tick, scale } = metrics[metric];
-    // Bands of one standard deviation on both sides of each visible curve, drawn beneath the curves.
-    function bands(u) {
+  // The scale of a loss: from a value with one digit, where uPlot's ticks start, to just above the data.
+  function scale(log) {
+    const range = (u, least, most) => {
+      if (most == null) return [null, null];
+      const unit = 10 ** Math.floor(Math.log10(least)), top = Math.min(most * 1.2, HIGHEST_LOSS);
+      return [log ? Math.min(Math.floor(least / unit) * unit, top / 2) : 0, top];
+    };
+    return { distr: log ? 3 : 1, range };
+  }
+
+  // Two charts of curves, loss and accuracy, below which their legend is. A curve has a label, a color, x, both metrics
+  // and, if it has a band, their standard deviations.
+  function charts(live, curves, { x, title, log }) {
+    const joined = Object.fromEntries(Object.keys(metrics).map((m) => [m, uPlot.join(curves.map((c) => [c.x, c[m]]))]));
+    const places = Object.keys(metrics).map(() => live.appendChild(document.createElement("div")));
+    const legend = live.appendChild(document.createElement("div"));
+    legend.className = "legend";
+    return Object.keys(metrics).map((m, i) => chart(places[i], m, curves, joined, { x, title, log, legend, group: live.id }));
+  }
+
+  function chart(place, metric, curves, joined, { x, title, log, legend, group }) {
+    const shown = (u) => curves.map((curve, i) => ({ ...curve, y: curve[metric], std: curve[metric + "_std"], on: u.series[i + 1].show })).filter((c) => c.on);
+    const inside = (u, draw) => {
       const { ctx, bbox } = u;
       ctx.save();
       ctx.beginPath();
       ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
       ctx.clip();
-      curves.forEach((curve, i) => {
-        if (!u.series[i + 1].show) return;
-        const known = curve.x.map((_, t) => t).filter((t) => curve[metric + "_std"][t] != null);
-        const edge = (t, sign) => {
-          const value = Math.max(curve[metric][t] + sign * curve[metric + "_std"][t], u.scales.y.min);
-          return [u.valToPos(curve.x[t], "x", true), u.valToPos(value, "y", true)];
-        };
+      draw(ctx);
+      ctx.restore();
+    };
+    // Bands of one standard deviation on both sides of each curve, beneath the curves.
+    const bands = (u) => inside(u, (ctx) => {
+      for (const curve of shown(u).filter((c) => c.std)) {
+        const known = curve.x.map((_, t) => t).filter((t) => curve.std[t] != null);
+        const edge = (t, sign) => [u.valToPos(curve.x[t], "x", true), u.valToPos(Math.max(curve.y[t] + sign * curve.std[t], u.scales.y.min), "y", true)];
         ctx.beginPath();
         known.forEach((t) => ctx.lineTo(...edge(t, 1)));
         known.reverse().forEach((t) => ctx.lineTo(...edge(t, -1)));
-        ctx.fillStyle = variants[i].color + "33";
+        ctx.fillStyle = curve.color + "33";
         ctx.fill();
-      });
-      ctx.restore();
-    }
-    // A cross at the end of each visible curve that diverged, at the top if its loss is above.
-    function crosses(u) {
+        ctx.strokeStyle = curve.color;
+        ctx.lineWidth = 0.5 * devicePixelRatio;
+        ctx.stroke();
+      }
+    });
+    // A cross where a seed diverged; and a triangle with the highest loss at the top edge if it is above.
+    const marks = (u) => {
       const { ctx, bbox } = u, size = 5 * devicePixelRatio;
-      curves.forEach((curve, i) => {
-        const last = curve[metric].findLastIndex((value) => value != null);
-        if (!variants[i].diverged || last < 0 || !u.series[i + 1].show) return;
-        const x = u.valToPos(curve.x[last], "x", true), y = Math.max(u.valToPos(curve[metric][last], "y", true), bbox.top);
+      for (const curve of shown(u)) {
+        const at = (t) => [u.valToPos(curve.x[t], "x", true), Math.max(u.valToPos(curve.y[t], "y", true), bbox.top)];
+        const last = curve.y.findLastIndex((v) => v != null), most = curve.y.reduce((a, v, t) => (v > (curve.y[a] ?? 0) ? t : a), 0);
         ctx.save();
-        ctx.strokeStyle = variants[i].color;
+        ctx.strokeStyle = ctx.fillStyle = curve.color;
         ctx.lineWidth = 2.5 * devicePixelRatio;
-        for (const turn of [1, -1]) {
+        if (curve.diverged && last >= 0) {
+          const [a, b] = at(last);
+          for (const turn of [1, -1]) {
+            ctx.beginPath();
+            ctx.moveTo(a - size, b - turn * size);
+            ctx.lineTo(a + size, b + turn * size);
+            ctx.stroke();
+          }
+        }
+        if (metric === "loss" && curve.y[most] > HIGHEST_LOSS) {
+          const [a, b] = at(most);
           ctx.beginPath();
-          ctx.moveTo(x - size, y - turn * size);
-          ctx.lineTo(x + size, y + turn * size);
-          ctx.stroke();
+          [[0, 0], [size, 2 * size], [-size, 2 * size]].forEach(([dx, dy]) => ctx.lineTo(a + dx, b + dy));
+          ctx.fill();
+          ctx.fillText(curve.y[most].toPrecision(3), a + 2 * size, b + 2 * size);
         }
         ctx.restore();
-      });
-    }
+      }
+    };
     // The point of a curve nearest to the pointer.
     function nearest(u, i, at) {
       for (let d = 0; i && d < u.data[0].length; d++) for (const t of [at - d, at + d]) if (u.data[i][t] != null) return t;
       return at;
     }
+    const value = (i, t) => Object.keys(metrics).map((m) => metrics[m].number(joined[m][i][t])).join(", ");
     const options = {
-      hooks: { drawAxes: [bands], draw: [crosses] },
+      hooks: { drawAxes: [bands], draw: [marks] },
       width: place.clientWidth,
-      height: 270,
+      height: HEIGHT,
       cursor: { sync: { key: group, setSeries: true }, dataIdx: nearest },
-      legend: { markers: { dash: (u, i) => (variants[i - 1]?.dashed ? "dashed" : "solid"), width: (u, i) => (i ? Math.max(2, variants[i - 1].width) : 0) } },
-      scales: { x: { time: false }, y: scale },
+      legend: {
+        show: metric === "loss",
+        mount: (u, table) => legend.appendChild(table),
+        markers: { dash: (u, i) => (curves[i - 1]?.dash?.length ? "dashed" : "solid"), width: 2 },
+      },
+      scales: { x: { time: false }, y: metric === "loss" ? scale(log) : {} },
       axes: [
         { ...axis, label: x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
-        { ...axis, size: 64, label: (x === "iteration" ? "training " : "test ") + title, values: (u, ticks) => ticks.map((v) => (v == null ? "" : tick(v))) },
+        { ...axis, size: 64, label: `${title} ${metrics[metric].title}`, values: (u, ticks) => ticks.map((v) => (v == null ? "" : metrics[metric].tick(v))) },
       ],
       series: [
-        { label: x, value: (u, v) => (v == null ? "" : String(+v.toPrecision(4))) },
-        ...variants.map((v, i) => ({
-          label: v.name, stroke: v.dashed ? v.color : v.color + "88", width: v.width, dash: v.dashed ? [8, 4] : undefined,
-          spanGaps: true, points: { show: curves[i].x.length === 1 }, value: (u, value) => (value == null ? "" : number(value)),
+        {},
+        ...curves.map((curve, i) => ({
+          label: curve.label, stroke: curve.color, width: curve.thin ? 0.5 : curve.circles ? 1 : 2, dash: curve.dash,
+          spanGaps: true,
+          points: { show: curve.circles || curve.x.length === 1, size: 7, space: 25, fill: colour("--paper") },
+          value: (u, v, s, t) => (v == null || t == null ? "" : value(i + 1, t)),
         })),
       ],
     };
-    const u = new uPlot(options, uPlot.join(curves.map((curve) => [curve.x, curve[metric]])), place);
-    place.querySelectorAll(".u-value").forEach((value) => (value.firstChild.nodeValue = ""));
+    const u = new uPlot(options, joined[metric], place);
+    legend.querySelectorAll(".u-value").forEach((cell) => (cell.firstChild.nodeValue = ""));
     return u;
   }
 
-  document.documentElement.classList.add("script");
-  const charts = new Map();  // by the elements that they are in
+  // What a figure shows of its network's curves, as its attributes say: all or some variants against the iteration or
+  // the epochs, or the minibatches of one.
+  function curves(live) {
+    const all = JSON.parse(document.getElementById(live.dataset.curves).textContent), names = JSON.parse(live.dataset.variants);
+    const wanted = all.filter((line) => line.names.some((name) => names.includes(name)));
+    if (live.dataset.kind !== "alone") {
+      const x = live.dataset.kind === "test" ? "epochs" : "iteration";
+      return [x, wanted.map((line) => ({ ...line, ...line[x] }))];
+    }
+    const [line] = wanted, { seed, ...each } = line.minibatches;
+    const raw = { label: `each minibatch of seed ${seed}`, color: GREY, thin: true, x: each.loss.map((_, t) => t), ...each };
+    return ["iteration", [raw, { ...line, ...line.iteration, label: `${line.label}: running mean over all seeds` }]];
+  }
+
+  const made = new Map();  // the charts of each figure
+  function make(live) {
+    const [x, its] = curves(live), log = live.dataset.log === "true";
+    made.get(live)?.forEach((u) => u.destroy());
+    live.replaceChildren();
+    made.set(live, charts(live, its, { x, log, title: x === "epochs" ? "test" : "training" }));
+    const button = live.querySelector(".legend").appendChild(document.createElement("button"));
+    button.textContent = log ? "linear loss" : "logarithmic loss";
+    button.onclick = () => {
+      live.dataset.log = String(!log);
+      make(live);
+      live.querySelector("button").focus();
+    };
+  }
+
+  root.classList.add("script");
   document.querySelectorAll(".live").forEach((live, i) => {
-    const curves = JSON.parse(document.getElementById(live.dataset.curves).textContent);
-    // Create both elements before the charts, so that each has its final width.
-    const places = ["loss", "accuracy"].map((metric) => [metric, live.appendChild(document.createElement("div"))]);
-    places.forEach(([metric, place]) => charts.set(place, chart(place, curves, live.dataset.x, metric, "figure" + i)));
+    live.id = "figure" + i;
+    const folded = live.closest("details");
+    if (!folded) make(live);
+    else folded.addEventListener("toggle", () => folded.open && !made.has(live) && make(live));
   });
-  addEventListener("resize", () => charts.forEach((u, place) => u.setSize({ width: place.clientWidth, height: 270 })));
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((u) => u.redraw(false)));
+  const redraw = () => made.forEach((its) => its.forEach((u) => u.redraw(false)));
+  addEventListener("resize", () => made.forEach((its) => its.forEach((u) => u.setSize({ width: u.root.parentElement.clientWidth, height: HEIGHT }))));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
+  // The paper is light, and has all folded parts open.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    root.classList.add("paper");
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((folded) => (folded.open = true));
+    document.querySelectorAll(".live").forEach((live) => made.has(live) || make(live));
+    redraw();
+  });
+  addEventListener("afterprint", () => {
+    root.classList.remove("paper");
+    opened.forEach((folded) => (folded.open = false));
+    redraw();
+  });
 })();

@@ -11,7 +11,7 @@ from descent.experiment import grids, studies
 from descent.experiment.variants import twin_hyperparameters, twins_of
 from descent.optimizers import names, own_sources
 from descent.optimizers._classes import package_version
-from descent.report.figures import figures
+from descent.report.figures import figures, files
 from descent.sources import digest, sources
 from descent.train.device import choose, environment
 
@@ -22,7 +22,7 @@ STUDIES = studies.studies(config)
 NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
 TWINS = twins_of(config["variants"])
 CUSTOM, TORCH = [custom for custom, _ in TWINS], [torch for _, torch in TWINS]
-FIGURES = [figure.name for figure in figures(VARIANTS, TWINS)]
+FIGURES = files(figure.name for figure in figures(VARIANTS, TWINS))
 DEVICE = choose(config["device"])
 
 os.environ |= environment()

@@ -2,8 +2,7 @@ rule plot_curves:
     input:
         expand(rules.train.output, variant=VARIANTS, allow_missing=True),
     output:
-        svg=expand("results/{{study}}/.intermediate/{figure}.svg", figure=FIGURES),
-        png=report(expand("results/{{study}}/{figure}.png", figure=FIGURES), category="{study}"),
+        report(expand("results/{{study}}/{figure}", figure=FIGURES), category="{study}"),
         json="results/{study}/.intermediate/curves.json",
     log:
         "logs/{study}/plot_curves.log",
@@ -16,7 +15,23 @@ rule plot_curves:
         step("report.plot_curves", "{params.options} --folder results/{wildcards.study}")
 
 
+rule plot_accuracies:
+    input:
+        TRAINED,
+        "results/summary.csv",
+    output:
+        report(files(["results/accuracies"]), category="Tables"),
+    log:
+        "logs/plot_accuracies.log",
+    params:
+        code=code("report.plot_accuracies"),
+        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
+    shell:
+        step("report.plot_accuracies", "{params.options}")
+
+
 COMPARED = [
+    rules.plot_accuracies.output,
     expand(rules.plot_curves.output, study=NETWORKS),
     rules.check_optimizers.output,
     rules.summarize.output,
@@ -49,7 +64,9 @@ rule report:
     params:
         code=code("report.report", *(f"report/{template}" for template in TEMPLATES)),
         options=options(
-            config=json.dumps({key: value for key, value in config.items() if key != "sweep"}), results="results"
+            config=json.dumps({key: value for key, value in config.items() if key != "sweep"}),
+            results="results",
+            data=DATA_NAME,
         ),
     shell:
         step("report.report", "{params.options}")

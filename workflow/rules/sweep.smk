@@ -47,7 +47,7 @@ rule plot_sweep:
         rules.choose.output.trials,
         rules.rank.output,
     output:
-        expand("results/sweep/{figure}.{form}", figure=["ranking", "sensitivity"], form=["svg", "png"]),
+        files(["results/sweep/ranking", "results/sweep/sensitivity"]),
     log:
         "logs/sweep/plot_sweep.log",
     params:

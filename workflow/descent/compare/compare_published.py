@@ -128,17 +128,35 @@ def main(results: step.Results, networks: list[str], variants: list[str], mnist:
         figures.append(side_by_side(rename(sheet, runs), its_epochs, initial).assign(network=network))
         verdicts += judge(network, runs, sheet)
     table = pd.DataFrame(verdicts, columns=VERDICTS)
-    print(table.to_string(index=False) if len(table) else "the data is not MNIST: nothing is compared")
+    for row in verdicts:
+        print(f"{row['network']}: {row['optimizer']}: {row['verdict']}")
+    print("" if mnist else "the data is not MNIST: nothing is compared")
     write_table(results / "published.csv", pd.concat(figures)[FIGURES].astype({"epoch": "Int64"}))
     write_table(results / "reproduction.csv", table.astype({"seeds": "Int64"}))
 
 
-def answer(results: Path) -> list[str]:
-    """A sentence for each network, from reproduction.csv."""
+def judged(results: Path) -> dict[str, pd.DataFrame]:
+    """reproduction.csv, by network; empty if the data is not MNIST."""
     table = read_table(results / "reproduction.csv", ["network", "optimizer", "variant", "verdict", "left_out"])
-    return [in_a_sentence(network, its) for network, its in table.groupby("network", sort=False)] or [
-        "The data is not MNIST: the lab's figures do not apply."
-    ]
+    return dict(list(table.groupby("network", sort=False)))
+
+
+def verdict(rows: pd.DataFrame) -> str:
+    """Of a network, from its rows of reproduction.csv."""
+    its = rows.loc[rows["log_ratio"].notna(), "verdict"]
+    if its.empty:
+        return NOT_COMPARED
+    return REPRODUCED if (its == REPRODUCED).all() else NOT_REPRODUCED
+
+
+def answer(judged: Mapping[str, pd.DataFrame]) -> list[str]:
+    """One sentence for all networks, if there are any."""
+    groups: dict[str, list[str]] = {}
+    for network, rows in judged.items():
+        groups.setdefault(verdict(rows), []).append(network)
+    with_words = {REPRODUCED: "reproduced by", NOT_REPRODUCED: "not reproduced by", NOT_COMPARED: "not compared with"}
+    said = [f"{words} {join(groups[its])}" for its, words in with_words.items() if its in groups]
+    return [f"The lab's printed losses are {join(said)}."] if said else []
 
 
 def in_a_sentence(network: str, rows: pd.DataFrame) -> str:
@@ -148,10 +166,10 @@ def in_a_sentence(network: str, rows: pd.DataFrame) -> str:
     why = f" Not compared: {left_out}." if left_out else ""
     if not compared:
         return f"{network}: no variant repeats one of the lab's trainings.{why}"
-    verdict = "reproduces" if all(row["verdict"] == REPRODUCED for row in compared) else "does not reproduce"
+    said = "reproduces" if verdict(rows) == REPRODUCED else "does not reproduce"
     apart = join(f"{above_or_below(row['log_ratio'])} ours for {row['optimizer']}" for row in compared)
     return (
-        f"{network} {verdict} the lab's printed figures: the sheet's mean training loss over all epochs is {apart}; "
+        f"{network} {said} the lab's printed figures: the sheet's mean training loss over all epochs is {apart}; "
         f"by chance they differ by up to {per_cent(-np.expm1(-compared[0]['limit']), '.1f')} %."
     ) + why
 
@@ -162,7 +180,7 @@ def above_or_below(log_ratio: float) -> str:
     return f"{per_cent(abs(np.expm1(log_ratio)), '.1f')} % {'above' if log_ratio > 0 else 'below'}"
 
 
-def sections(results: Path) -> list[Section]:
+def sections(results: Path, judged: Mapping[str, pd.DataFrame]) -> list[Section]:
     """The last figures that the sheet printed of each training, beside ours; none if the data is not MNIST."""
     table = read_table(results / "published.csv", ["network", "variant", "split", "metric"])
     last = table[(table["epoch"] == table["epoch"].max()) | (table["variant"] == "initial")]
@@ -185,7 +203,7 @@ def sections(results: Path) -> list[Section]:
             Section(
                 "Does it reproduce the lab's figures?",
                 how,
-                answer(results),
+                [in_a_sentence(network, its) for network, its in judged.items()],
                 pd.DataFrame(rows),
                 "What the sheet printed last of each training, and our mean ± standard deviation over seeds. The "
                 "verdict is in `results/reproduction.csv`, all printed figures in",

@@ -1,7 +1,7 @@
 """Is a difference real? Variants of a network, and a variant of two networks, compared seed by seed."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,38 +78,87 @@ def described(results: Path) -> pd.DataFrame:
     return read_table(results / "differences.csv", NAMES_OF_TWO)
 
 
-def leader(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> str:
-    """Which variant of a network leads, and whether it is really better than the next; equal means are a tie.
+class Lead(NamedTuple):
+    """Which variants of a network have the highest mean, several in a tie, and what is known of the next."""
 
-    One that is the same to the bit is not the next one: ``differences`` does not have it.
-    """
+    names: list[str]  # none if every variant diverged
+    reached: str = ""
+    next: str = ""
+    figures: tuple[float, float, float] = (math.nan, math.nan, math.nan)  # mean and interval of the lead over it
+    real: bool | None = None  # none without an interval
+
+
+def lead(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> Lead:
+    """A variant that is the same to the bit is not the next one: ``differences`` does not have it."""
     ranked = summary[summary["network"] == network].dropna(subset="test_accuracy_mean")
     ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
     if not ranked:
-        return f"{network}: every variant diverged."
-    first, tied, line = ranked[0], [ranked[0]["variant"]], ""
+        return Lead([])
+    first, tied, reached = ranked[0]["variant"], [ranked[0]["variant"]], spread(ranked[0], "test_accuracy", 100, 2)
     within = differences[(differences["network"] == network) & (differences["other_network"] == network)]
     pairs = {frozenset([row["variant"], row["other"]]): row for row in within.to_dict("records")}
     for other in (row["variant"] for row in ranked[1:]):
-        if found := pairs.get(frozenset([first["variant"], other])):
-            figures = [f"test_accuracy_difference_{figure}" for figure in ("mean", "low", "high")]
-            mean, *ends = (found[figure] * (1 if found["variant"] == first["variant"] else -1) for figure in figures)
-            if abs(mean) < TIE:
+        if found := pairs.get(frozenset([first, other])):
+            figures = ahead(first, found)
+            if abs(figures[0]) < TIE:
                 tied.append(other)
                 continue
-            line = f", {per_cent(mean)} points above {other}"
-            if not math.isnan(ends[0]):
-                low, high = map(per_cent, sorted(ends))
-                not_shown = f"not shown, after the correction for {count(len(differences), 'difference')}"
-                verdict = f"it is better than {other}" if found["real"] else f"that it is better is {not_shown}"
-                line += f" (95 % interval {low} to {high}): {verdict}"
-            break
-    leads = f"{join(tied)} tie" if len(tied) > 1 else f"{tied[0]} leads"
-    return f"{network}: {leads} with a test accuracy of {spread(first, 'test_accuracy', 100, 2)} %{line}."
+            return Lead(tied, reached, other, figures, None if math.isnan(figures[1]) else bool(found["real"]))
+    return Lead(tied, reached)
 
 
-def sections(table: pd.DataFrame, shuffle: bool) -> list[Section]:
+def ahead(variant: str, row: Row) -> tuple[float, float, float]:
+    """How far a variant is ahead of the other in a row of differences.csv: the mean, and its interval."""
+    mean, low, high = (row[f"test_accuracy_difference_{figure}"] for figure in ("mean", "low", "high"))
+    return (mean, low, high) if row["variant"] == variant else (-mean, -high, -low)
+
+
+def answer(leads: Mapping[str, Lead]) -> str:
+    """Who leads on each network, those with the same variants together."""
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for network, its in leads.items():
+        groups.setdefault(tuple(its.names), []).append(network)
+    sentences = []
+    for names, networks in groups.items():
+        if not names:
+            sentences.append(f"Every variant diverged on {join(networks)}.")
+            continue
+        verdicts: dict[str, list[str]] = {}
+        for network in networks:
+            verdicts.setdefault(verdict(leads[network]), []).append(network)
+        said = (f"{its} on {join(on)}" if len(verdicts) > 1 else its for its, on in verdicts.items() if its)
+        reached = join(f"{network} ({leads[network].reached} %)" for network in networks)
+        sentences.append(": ".join(filter(None, [f"{led_by(names)} on {reached}", "; ".join(said)])) + ".")
+    return " ".join(sentences)
+
+
+def led_by(names: Sequence[str]) -> str:
+    return f"{join(names)} tie" if len(names) > 1 else f"{names[0]} leads"
+
+
+def verdict(its: Lead) -> str:
+    if its.real is None:
+        return ""
+    return f"it is better than {its.next}" if its.real else f"that it is better than {its.next} is not shown"
+
+
+def in_a_sentence(network: str, its: Lead, correction: int) -> str:
+    """A lead with its numbers, which were corrected for so many differences."""
+    if not its.names:
+        return f"{network}: every variant diverged."
+    line = f"{network}: {led_by(its.names)} with a test accuracy of {its.reached} %"
+    if its.next:
+        mean, low, high = map(per_cent, its.figures)
+        line += f", {mean} points above {its.next}"
+        if its.real is not None:
+            after = "" if its.real else f", after the correction for {count(correction, 'difference')}"
+            line += f" (95 % interval {low} to {high}): {verdict(its)}{after}"
+    return f"{line}."
+
+
+def sections(table: pd.DataFrame, leads: Mapping[str, Lead], shuffle: bool) -> list[Section]:
     """Lists of differences, and a matrix for each network that has too many variants for one."""
+    sentences = [in_a_sentence(network, its, len(table)) for network, its in leads.items()]
     across = table["network"] != table["other_network"]
     crowded = {
         network: its
@@ -119,6 +168,8 @@ def sections(table: pd.DataFrame, shuffle: bool) -> list[Section]:
     order = "" if shuffle else ", and this order of the minibatches: another could change all results"
     return [
         Section(
+            "Is a difference real?",
+            sentences=sentences,
             table=as_list(table[across | ~table["network"].isin(crowded)]),
             caption="Variants of a network share their start and their minibatches, so they are compared seed by seed. "
             f"The interval is that of one difference alone, for new initial parameters and new test images{order}. A "

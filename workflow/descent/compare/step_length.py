@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from descent.compare.differences import ahead
 from descent.experiment.variants import Variant, meaning
 from descent.optimizers import lookup
 from descent.words import Row, join, per_cent
@@ -46,28 +47,23 @@ def answer(variants: Mapping[str, Variant], differences: pd.DataFrame) -> list[s
         if short == long or short._replace(momentum=long.momentum) != long or long.momentum >= 1:
             continue
         times = (1 - short.momentum) / (1 - long.momentum)
-        line = (
-            f"{fast} and {slow} have the same learning rate, but momentum {long.momentum:g} makes steady steps "
-            f"{times:.3g} times as long. "
-        )
+        line = f"{fast} has the lr of {slow}, but momentum {long.momentum:g} makes steps {times:.3g} times as long"
         as_long = short.lr * times
         alike = [name for name, its in known.items() if its._replace(lr=short.lr) == short and isclose(its.lr, as_long)]
         if alike and (words := leads(fast, alike[0], within)):
-            lines.append(f"{line}{alike[0]} takes steps of that length: {fast} is {join(words)}.")
+            lines.append(f"{line}. Beside {alike[0]}, whose steps are as long, it is {words}.")
         else:
-            lines.append(f"{line}{slow} with lr {as_long:.3g} would take steps of that length.")
+            lines.append(f"{line}, as those of {slow} with lr {as_long:.3g} would be.")
     return lines
 
 
-def leads(one: str, other: str, differences: list[Row]) -> list[str]:
-    """How many points a variant is ahead of another on each network, and whether that is real."""
-    words = []
+def leads(one: str, other: str, differences: list[Row]) -> str:
+    """How many points a variant is ahead of another on each network, and whether that is real; empty if it diverged."""
+    groups: dict[str, list[str]] = {}
     for row in differences:
         if {row["variant"], row["other"]} == {one, other} and not isnan(row["test_accuracy_difference_mean"]):
-            figures = [row[f"test_accuracy_difference_{figure}"] for figure in ("mean", "low", "high")]
-            mean, *ends = figures if row["variant"] == one else [-figure for figure in figures]
+            mean, *_ = ahead(one, row)
+            verdict = "" if pd.isna(row["real"]) else " (real)" if row["real"] else " (not shown to be real)"
             lead = f"{per_cent(abs(mean))} points {'ahead' if mean >= 0 else 'behind'} on {row['network']}"
-            verdict = "" if pd.isna(row["real"]) else "real" if row["real"] else "not shown to be real"
-            low, high = map(per_cent, sorted(ends))
-            words.append(f"{lead} (95 % interval {low} to {high}, {verdict})" if verdict else lead)
-    return words
+            groups.setdefault(verdict, []).append(lead)
+    return join(f"{join(found)}{verdict}" for verdict, found in groups.items()) if groups else ""

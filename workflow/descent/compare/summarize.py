@@ -11,11 +11,12 @@ from descent.compare.differences import METRICS, Outcome, contrasts, describe_di
 from descent.compare.statistics import LEAST_SEEDS, describe
 from descent.files import write_table
 from descent.run import Run, guesses, read_table, same_bits
-from descent.words import Row, Section, count, interval, per_cent, spread
+from descent.words import Row, Section, count, interval, join, per_cent, spread
 
 TARGETS = [0.9, 0.95, 0.965]  # test accuracies
+UNTRAINED_LOSS = 3  # nats: the loss of no minibatch of an untrained network is as high; 2.3 on average
 KEY = ["network", "variant"]
-MAIN_COLUMNS = [*KEY, "test accuracy, %", "worst seed"]  # of the summary, for 80 columns
+MAIN_COLUMNS = [*KEY, "test accuracy, %"]  # of the summary, for 80 columns
 
 Names = Mapping[str, Mapping[str, list[str]]]  # by network, the variants that are the same to the bit, as `same_bits`
 
@@ -34,6 +35,7 @@ def describe_final(its: Outcome, run: Run) -> Row:
     row = {"network": its.network, "variant": its.variant, "seeds": len(its.last), "diverged_seeds": len(run.diverged)}
     row["diverged_iteration"] = min(run.diverged.values(), default=math.nan)
     row["guessing_seeds"] = guesses(its.last).sum()
+    row["highest_training_loss"] = run.training["loss"].max()
     for metric, bounds in METRICS.items():
         row |= describe(f"test_{metric}", its.last[metric], bounds)
     row["test_accuracy_worst_seed"] = its.last["accuracy"].min(skipna=False)
@@ -91,23 +93,35 @@ def summarized(results: Path) -> pd.DataFrame:
 
 def answer(summary: pd.DataFrame) -> list[str]:
     """Which variants diverged or only guess, and whether there are too few seeds."""
-    lines = []
-    for row in summary.to_dict("records"):
-        of_seeds = f"of {count(row['seeds'], 'seed')}"
-        if row["diverged_seeds"]:
-            lines.append(
-                f"{row['variant']} diverged on {row['network']}: {row['diverged_seeds']} {of_seeds}, from iteration "
-                f"{row['diverged_iteration']:.0f} on. Try a lower learning rate."
-            )
-        if row["guessing_seeds"]:
-            lines.append(
-                f"{row['variant']} only guesses on {row['network']}: {row['guessing_seeds']} {of_seeds}. Its learning "
-                "rate is too high or too low, or the training too short."
-            )
+    lines = [" ".join(found)] if (found := problems(summary)) else []
     if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
         few = f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
         return [*lines, few]
     return lines
+
+
+def problems(summary: pd.DataFrame) -> list[str]:
+    """A sentence for each variant that diverged or only guesses, and what to do."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in summary.to_dict("records"):
+        if problem := problem_of(row):
+            variant, what, where, advice = problem
+            found.setdefault((variant, what, advice), []).append(where)
+    return [f"{variant} {what} on {join(where)}. {advice}" for (variant, what, advice), where in found.items()]
+
+
+def problem_of(row: Row) -> tuple[str, str, str, str] | None:
+    """The variant of a row of summary.csv, its problem, where it has it, and what to do; None if it trained well."""
+    if row["diverged_seeds"]:
+        where = f"{row['network']} ({row['diverged_seeds']} of {count(row['seeds'], 'seed')}, from iteration "
+        where += f"{row['diverged_iteration']:.0f} on)"
+        return row["variant"], "diverged", where, "Try a lower learning rate."
+    if row["guessing_seeds"]:
+        where = f"{row['network']} ({row['guessing_seeds']} of {count(row['seeds'], 'seed')})"
+        if row["highest_training_loss"] > UNTRAINED_LOSS:
+            return row["variant"], "only guesses", where, "Its loss rose at first: try a lower learning rate."
+        return row["variant"], "only guesses", where, "Its loss never fell: try a higher learning rate, or more epochs."
+    return None
 
 
 def in_per_cent(row: Row) -> str:
@@ -118,12 +132,14 @@ def in_per_cent(row: Row) -> str:
 def section(summary: pd.DataFrame, names: Names) -> Section:
     rows = []
     for row in once(summary, names):
-        lost = (
-            f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds, from iteration {row['diverged_iteration']:.0f}"
-        )
+        reached = spread(row, "test_accuracy", 100, 2)
+        if row["diverged_seeds"]:
+            reached = f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds"
+        elif row["guessing_seeds"]:
+            reached += f" (guesses: {row['guessing_seeds']} of {row['seeds']} seeds)"
         rows.append(
             {name: row[name] for name in (*KEY, "seeds")}
-            | {"test accuracy, %": lost if row["diverged_seeds"] else spread(row, "test_accuracy", 100, 2)}
+            | {"test accuracy, %": reached}
             | {"95 % interval": interval(row, "test_accuracy", 100, 2)}
             | {"worst seed": per_cent(row["test_accuracy_worst_seed"])}
             | {"test loss, nats": spread(row, "test_loss") or "diverged"}

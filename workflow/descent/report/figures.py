@@ -4,21 +4,21 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 
+def files(names: Iterable[str]) -> list[str]:
+    """The files of figures: each as PNG for a page and a slide, and as PDF for a report in LaTeX."""
+    return [f"{name}.{form}" for name in names for form in ("png", "pdf")]
+
+
 class Figure(NamedTuple):
-    """NAME.png in the network's folder, and NAME.svg in .intermediate/, for the page."""
+    """NAME.png and NAME.pdf in the network's folder."""
 
     name: str
     kind: Literal["all", "test", "twins", "alone"]
     variants: list[str]
     title: str  # after the names of the network and the data
     caption: str
-    file: str = ""  # what is drawn, below the network's folder
 
 
-OVERLAID = (
-    "Training loss and accuracy against the iteration. Variants that are the same to the bit have one line; otherwise "
-    "a broad pale line is a custom variant, a thin dashed one PyTorch's. A cross marks where a seed diverged."
-)
 SAWTOOTH = " The sawtooth repeats every epoch because the order of the minibatches is fixed."
 
 
@@ -29,16 +29,17 @@ def figures(variants: list[str], twins: Iterable[tuple[str, str]], shuffle: bool
     """
     pairs = list(twins)
     alone = [variant for variant in variants if variant not in (torch for _, torch in pairs)]
+    overlaid = "Training loss and accuracy against the iteration, means and ± one standard deviation over seeds."
     return [
-        Figure("curves", "all", variants, "training", OVERLAID + ("" if shuffle else SAWTOOTH), "VARIANT/training.csv"),
-        Figure("test", "test", variants, "test", "Test loss and accuracy after each epoch.", "VARIANT/evaluation.csv"),
+        Figure("curves", "all", variants, "training", overlaid + ("" if shuffle else SAWTOOTH)),
+        Figure("test", "test", variants, "test", "Test loss and accuracy after each epoch."),
         *(
             Figure(
                 f"{custom}+{torch}",
                 "twins",
                 [custom, torch],
                 f"training of the twins {custom} and {torch}",
-                f"{custom} and {torch}: they coincide where the dashed line lies on the pale one.",
+                f"{custom} and {torch}: they coincide where the circles lie on the line.",
             )
             for custom, torch in pairs
         ),

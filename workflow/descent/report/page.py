@@ -21,9 +21,9 @@ def to_markdown(sentences: Iterable[str], table: pd.DataFrame) -> str:
     return f"{answer}\n{table.to_markdown(index=False, disable_numparse=True)}\n"
 
 
-def data_uri(svg: Path) -> str:
-    """An SVG image as a data URI."""
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.read_bytes()).decode()
+def data_uri(png: Path) -> str:
+    """A picture as a data URI."""
+    return "data:image/png;base64," + base64.b64encode(png.read_bytes()).decode()
 
 
 def marked(text: str) -> Markup:

@@ -24,29 +24,33 @@ def departures() -> Section:
     return Section(title.removeprefix("# "), sentences=[line.removeprefix("- ") for line in lines])
 
 
-def shown(folder: Path, all_figures: list[Figure], apart: set[str]) -> dict[str, object]:
+def shown(folder: Path, all_figures: list[Figure], apart: set[str], problems: list[str]) -> dict[str, object]:
     """What the page shows of a network; of the figures of twins those in ``apart``."""
-    images = [(its, data_uri(folder / f".intermediate/{its.name}.svg")) for its in all_figures]
     curves = (folder / ".intermediate/curves.json").read_text(encoding="utf-8")
     return {
         "curves": Markup(curves.replace("<", "\\u003c")),
-        "folded": [(its, image) for its, image in images if its.kind == "alone"],
-        "open": [pair for pair in images if pair[0].kind not in ("alone", "twins") or pair[0].name in apart],
+        "folded": [its for its in all_figures if its.kind == "alone"],
+        "open": [its for its in all_figures if its.kind not in ("alone", "twins") or its.name in apart],
+        "problems": problems,
     }
 
 
-def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Results) -> None:
+def main(
+    config: Annotated[dict, "the experiment, as JSON"],
+    results: step.Results,
+    data: Annotated[str, "what the data set is called"],
+) -> None:
     """Writes report.html, summary.md and experiment.json (config, versions)."""
     networks = {name: in_full(network) for name, network in config["networks"].items()}
-    variants = config["variants"]
+    variants, mnist = config["variants"], "sha256" not in config["data"]
     records = provenance.read_records(config, results, product(networks, variants))
     summary, contrasts = summarize.summarized(results), differences.described(results)
     twins, checked = compare_twins.compared(results), verdicts.checked(results)
+    leads = {network: differences.lead(network, summary, contrasts) for network in networks}
+    judged = compare_published.judged(results)
 
-    answer = [differences.leader(network, summary, contrasts) for network in networks]
-    answer += step_length.answer(variants, contrasts)
-    answer += summarize.answer(summary) + verdicts.answer(checked) + compare_twins.answer(twins)
-    answer += compare_published.answer(results)
+    answer = [differences.answer(leads), *step_length.answer(variants, contrasts), *summarize.answer(summary)]
+    answer += [" ".join(verdicts.answer(checked) + compare_twins.answer(twins)), *compare_published.answer(judged)]
     once = {network: same_bits({its: Run(results / network / its) for its in variants}) for network in networks}
     summarized = summarize.section(summary, once)
     experiment = provenance.experiment(config, records)
@@ -57,11 +61,14 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
     write_page(
         results / "report.html",
         "report.html.j2",
+        data=data,
+        mnist=mnist,
         answer=answer,
+        strip=data_uri(results / "accuracies.png"),
         before=[
-            exercises.section(results, networks, variants, records, summary, twins),
+            *([exercises.section(results, networks, variants, records, summary, twins)] if mnist else []),
             summarized,
-            *differences.sections(contrasts, shuffle),
+            *differences.sections(contrasts, leads, shuffle),
             summarize.targets_section(results, summary, once),
         ],
         networks={
@@ -69,15 +76,16 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
                 results / network,
                 figures(list(variants), twins_of(variants), shuffle),
                 {f"{row['custom']}+{row['torch']}" for row in apart[apart["network"] == network].to_dict("records")},
+                summarize.problems(summary[summary["network"] == network]),
             )
             for network in networks
         },
         after=[
             *verdicts.sections(checked),
             compare_twins.section(twins),
-            *compare_published.sections(results),
+            *compare_published.sections(results, judged),
             *provenance.sections(records, experiment),
-            departures(),
+            *([departures()] if mnist else []),
         ],
     )
 

@@ -1,37 +1,23 @@
 """Plot a sweep: the ranking, what more trials bring, and validation accuracy against the learning rate."""
 
 from collections.abc import Sequence
-from itertools import cycle
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
 from scipy.special import comb
 
 from descent import step
-from descent.drawing import COLOURS, note, save
+from descent.drawing import bare, error, note, save, scale_of_errors, styles
 from descent.experiment.grids import default, swept
 from descent.experiment.variants import name_of
 from descent.sweep.choose import Grids, described_trials
 from descent.sweep.rank import ranked
 
-# Accuracies crowd below 100 %, so the scale is the logarithm of the error, 1 − accuracy.
-LARGEST_ERROR, LEAST_ERROR = 0.9, 1e-4  # of a network that guesses; one of 10,000 images
-TICKS = [0.9, 0.5, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001]
-
-
-def styles(optimizers: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The line of each optimizer."""
-    found = ({"linestyle": dash, "color": colour} for dash in cycle(["-", "--", ":"]) for colour in COLOURS)
-    return dict(zip(optimizers, found))
-
-
-def error(accuracy: pd.Series) -> pd.Series:
-    return (1 - accuracy).clip(LEAST_ERROR)
+GUESSING = 0.9  # the error of a network that guesses
 
 
 def plot_sensitivity(trials: pd.DataFrame, others: dict[str, list[str]], defaults: dict[str, str]) -> Figure:
@@ -42,40 +28,30 @@ def plot_sensitivity(trials: pd.DataFrame, others: dict[str, list[str]], default
     """
     figure = Figure(figsize=(10, 5), layout="constrained")
     panel = figure.subplots()
-    for optimizer, style in styles(list(others)).items():
+    for optimizer, style in zip(others, styles()):
         its = trials[trials["optimizer"] == optimizer]
         for _, row in its.groupby(others[optimizer], sort=False) if others[optimizer] else []:
-            panel.plot(row["lr"], error(row["validation_accuracy_mean"]), **style, linewidth=0.5)
+            panel.plot(row["lr"], error(row["validation_accuracy_mean"]), **style.line, linewidth=0.5)
         best = its.groupby("lr")["validation_accuracy_mean"].max()
-        panel.plot(best.index, error(best), **style, marker="o", markersize=3, label=optimizer)
+        panel.plot(best.index, error(best), **style.line, marker="o", markersize=3, label=optimizer)
         lost = best.index[best.isna()]
-        panel.plot(lost, [LARGEST_ERROR] * len(lost), "X", color=style["color"], markersize=6)
+        panel.plot(lost, [GUESSING] * len(lost), "X", color=style.colour, markersize=6)
         usual = its[its["trial"] == defaults[optimizer]]
         at = usual["lr"], error(usual["validation_accuracy_mean"])
-        panel.plot(*at, "D", color=style["color"], markersize=8, fillstyle="none")
+        panel.plot(*at, "D", color=style.colour, markersize=8, fillstyle="none")
     panel.set_xscale("log")
-    scale_of_errors(panel, trials)
     panel.set_xlabel("learning rate")
+    validation(panel, trials)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
     note(figure, "mean over seeds; diamond: the default setting; ✕: a seed diverged or only guesses")
     return figure
 
 
-def scale_of_errors(panel: Axes, trials: pd.DataFrame) -> None:
-    """Validation accuracies up to the best trial's, on the scale of their errors."""
-    best_error = error(trials["validation_accuracy_mean"]).min()
-    panel.set_yscale("log")
-    panel.set_ylim(1, 0.8 * best_error if best_error < LARGEST_ERROR else 0.5)
-    panel.yaxis.set_major_locator(FixedLocator(TICKS))
-    panel.yaxis.set_minor_locator(NullLocator())
-    panel.yaxis.set_major_formatter(lambda value, _: f"{100 * (1 - value):g} %")
+def validation(panel: Axes, trials: pd.DataFrame) -> None:
+    """Let a panel show validation accuracies from guessing up to the best trial's."""
+    scale_of_errors(panel, "y", 1, min(GUESSING, error(trials["validation_accuracy_mean"]).min()))
     panel.set_ylabel("validation accuracy")
     bare(panel)
-
-
-def bare(panel: Axes) -> None:
-    panel.grid(alpha=0.3)
-    panel.spines[["top", "right"]].set_visible(False)
 
 
 def expected_best(accuracies: pd.Series) -> np.ndarray:
@@ -83,7 +59,7 @@ def expected_best(accuracies: pd.Series) -> np.ndarray:
 
     As "Show your work" (Dodge et al., 2019), but a grid's points are drawn once. A lost trial counts as guessing.
     """
-    ordered = np.sort(accuracies.fillna(1 - LARGEST_ERROR))
+    ordered = np.sort(accuracies.fillna(1 - GUESSING))
     ranks, n = np.arange(1, len(ordered) + 1), np.arange(1, len(ordered) + 1)[:, None]
     return (comb(ranks - 1, n - 1) / comb(len(ordered), n)) @ ordered  # the best of n has this rank so often
 
@@ -92,10 +68,10 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
     """From ranking.csv, each final seed, the mean and the bound; from trials.csv, the expected best of n trials."""
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     panel, small = figure.subplots(1, 2, width_ratios=[2, 1])
-    its_style, tested = styles(optimizers), ranking.dropna(subset="test_accuracy_mean")
+    its_style, tested = dict(zip(optimizers, styles())), ranking.dropna(subset="test_accuracy_mean")
     best = tested.loc[tested["may_be_best"].notna(), "test_accuracy_mean"].max()
     for x, row in enumerate(tested.to_dict("records")):
-        colour = its_style[row["optimizer"]]["color"]
+        colour = its_style[row["optimizer"]].colour
         seeds = np.array(row["test_accuracy_by_seed"].split(), dtype=float)
         panel.plot(np.linspace(x - 0.25, x + 0.25, len(seeds)), 100 * seeds, "o", color=colour, markersize=3)
         mean, least = 100 * row["test_accuracy_mean"], 100 * (best - row["behind_at_most"])
@@ -110,8 +86,8 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
     bare(panel)
     for optimizer, style in its_style.items():
         its = expected_best(trials.loc[trials["optimizer"] == optimizer, "validation_accuracy_mean"])
-        small.plot(range(1, len(its) + 1), error(pd.Series(its)), **style)
-    scale_of_errors(small, trials)
+        small.plot(range(1, len(its) + 1), error(pd.Series(its)), **style.line)
+    validation(small, trials)
     small.set_xlabel("trials drawn at random from the grid")
     note(
         figure,
@@ -122,7 +98,7 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
 
 
 def main(grids: Grids, output: Annotated[Path, "the folder with the tables, and for the figures"]) -> None:
-    """Writes ranking.svg and sensitivity.svg, and both as PNG."""
+    """Writes ranking and sensitivity, each as PNG and PDF."""
     others = {name: [axis for axis in swept(grid) if axis != "lr"] for name, grid in grids.items()}
     defaults = {name: name_of(default(grid)) for name, grid in grids.items()}
     trials = described_trials(output)
@@ -131,7 +107,7 @@ def main(grids: Grids, output: Annotated[Path, "the folder with the tables, and 
         "sensitivity": plot_sensitivity(trials, others, defaults),
     }
     for name, figure in figures.items():
-        save(figure, output / f"{name}.png", output / f"{name}.svg")
+        save(figure, output / name)
 
 
 if __name__ == "__main__":

@@ -69,8 +69,8 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
         answer=answer,
         compared=how(config),
         before=[rank.section(ranking), rank.targets_section(folder)],
-        ranking=data_uri(folder / "ranking.svg"),
-        sensitivity=data_uri(folder / "sensitivity.svg"),
+        ranking=data_uri(folder / "ranking.png"),
+        sensitivity=data_uri(folder / "sensitivity.png"),
         after=[choose.section(choose.described_trials(folder)), *provenance.sections(records, experiment)],
     )
 
