@@ -129,6 +129,7 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
         config["networks"] = {"text_100": [8, 8], "code_50": [6]}
         config["training"] |= {"epochs": 2, "batch_size": 16}
         config["curves"]["smoothing"] = 5
+        config["variants"].pop("fast_sgd")
         config["sweep"] |= {"validation": 200, "seeds": 2, "final_seeds": 4, "targets": [0.5, 0.9999]}
         config["sweep"]["optimizers"] = {
             "sgd": {"optimizer": "sgd", "lr": [0.01, 0.05, 1000], "momentum": [0, 0.9]},

@@ -54,31 +54,80 @@ def test_nothing_overflows(open_page, width):
     assert page.evaluate(cut_off) == 0
 
 
-def test_a_click_switches_a_variant_off_and_on_in_both_charts(open_page):
+def test_a_click_on_the_legend_switches_a_variant_off_and_on_in_both_charts(open_page):
     page = open_page()
-    names = page.locator(".live").first.locator("tr.u-series", has_text="custom_sgd")
-    for off in (True, False):
-        names.first.locator("th").click()
-        assert [("u-off" in name.get_attribute("class")) for name in names.all()] == [off, off]
+    live = page.locator(".live").first
+    visible = "[...document.querySelectorAll('.live')[0].charts].map((chart) => chart.series[1].show)"
+    for on in (False, True):
+        live.locator("tr.u-series", has_text="custom_sgd").locator("th").click()
+        assert page.evaluate(visible) == [on, on]
 
 
-def test_the_pointer_reads_values(open_page, finished):
+def test_a_legend_is_one_line_on_a_desktop_and_a_label_stays_with_its_marker_on_a_phone(open_page):
+    tops = "[...document.querySelectorAll('.live')[0].querySelectorAll('.u-series:not(:first-child)')].map(e => e.offsetTop)"
+    page = open_page(viewport={"width": 1280, "height": 800})
+    assert len(set(page.evaluate(tops))) == 1
+    assert not page.locator(".live .u-series:first-child").first.is_visible(), "the iteration is no entry"
+    heights = (
+        "[...document.querySelectorAll('.live .u-series th')].filter(e => e.offsetHeight).map(e => e.offsetHeight)"
+    )
+    phone = open_page(viewport={"width": 360, "height": 800})
+    assert set(phone.evaluate(heights)) == set(page.evaluate(heights)), "no label is broken"
+
+
+def test_the_first_screen_has_the_answer_the_accuracies_and_the_curves(open_page):
+    page = open_page(viewport={"width": 1280, "height": 800})
+    assert page.locator("img").first.bounding_box()["y"] < 400
+    assert page.locator(".uplot").first.bounding_box()["y"] < 650
+
+
+def test_the_pointer_reads_loss_and_accuracy(open_page, finished):
     page = open_page()
     live = page.locator(".live").first
     value = live.locator("tr.u-series", has_text="torch_sgd").first.locator("td")
     assert value.inner_text() == ""
     live.locator(".u-over").first.hover()
-    assert float(value.inner_text()) > 0
+    loss, accuracy = value.inner_text().split(", ")
+    assert float(loss) > 0 and accuracy.endswith(" %")
 
 
-def test_without_script_and_on_paper_the_static_figures_stand(open_page):
-    figure = "figure.has-live img"
+def test_a_switch_makes_the_axis_of_the_loss_linear_and_back(open_page):
     page = open_page()
-    assert not page.locator(figure).first.is_visible()
-    page.emulate_media(media="print")
-    assert page.locator(figure).first.is_visible()
-    assert not page.locator(".live").first.is_visible()
-    assert open_page(java_script_enabled=False).locator(figure).first.is_visible()
+    scale = "document.querySelectorAll('.live')[0].charts[0].scales.y.distr"
+    scales = [page.evaluate(scale)]
+    for name in ("linear loss", "logarithmic loss"):
+        page.locator(".live").first.locator("button", has_text=name).click()
+        scales.append(page.evaluate(scale))
+    assert scales == [3, 1, 3]
+
+
+def test_a_variant_alone_shows_each_minibatch_on_a_linear_axis_once_it_is_unfolded(open_page):
+    page = open_page()
+    page.locator("details:has(.live) summary").first.click()
+    live = page.locator("details .live").first
+    assert live.locator("tr.u-series", has_text="each minibatch of seed 0").is_visible()
+    of_live = "document.querySelectorAll('details .live')[0].charts[0]"
+    assert page.evaluate(f"{of_live}.data[1].filter((v) => v != null).length") == 2 * (1000 // 16)
+    assert page.evaluate(f"{of_live}.scales.y.distr") == 1
+
+
+def test_without_script_the_figures_are_those_beside_the_page(open_page):
+    page = open_page(java_script_enabled=False)
+    figures = page.locator("noscript img")
+    assert figures.first.is_visible()
+    loaded = "(image) => image.complete && image.naturalWidth > 0"
+    assert open_page().locator("noscript img").count() == 0
+    assert figures.count() == 8 and figures.first.evaluate(loaded)
+
+
+def test_the_paper_is_light_and_has_all_folded_parts_open(open_page, tmp_path):
+    page = open_page(color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0
+    assert page.locator(".uplot").count() == 2 * 8
+    assert page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--paper').trim()") == "#fff"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
 
 
 CONTRASTS = """() => {
@@ -114,7 +163,8 @@ def test_text_has_the_contrast_of_wcag_aa(open_page, scheme):
 
 def test_figures_have_alternative_text_and_tables_headers(open_page):
     page = open_page()
-    assert page.locator("img").count() == 8
+    assert page.locator("img").count() == 1
+    assert page.locator(".live[role=img]:not([aria-label])").count() == 0
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("table:not(:has(th))").count() == 0
     assert page.locator("h1").count() == 1

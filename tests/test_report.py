@@ -13,6 +13,7 @@ from descent.compare import compare_published, compare_twins, differences, summa
 from descent.report import exercises
 from pages import Page
 
+NETWORKS = ["text_100", "code_50"]
 SUMMARY = pd.DataFrame(
     [
         {"network": "small", "variant": variant, "seeds": 5, "diverged_seeds": 0, "diverged_iteration": math.nan}
@@ -45,23 +46,46 @@ def contrast(**change) -> pd.DataFrame:
     return pd.DataFrame([DIFFERENCE | change])
 
 
+def lead(summary: pd.DataFrame, table: pd.DataFrame) -> tuple[str, str]:
+    """The short sentence, and the long one."""
+    its = differences.lead("small", summary, table)
+    return differences.answer({"small": its}), differences.in_a_sentence("small", its, len(table))
+
+
 def test_the_best_variant_is_set_beside_the_next_that_is_not_the_same():
-    start = "small: fast leads with a test accuracy of 95.00 ± 0.20 %"
+    short, start = "fast leads on small (95.00 ± 0.20 %)", "small: fast leads with a test accuracy of 95.00 ± 0.20 %"
     ends = {
-        "it is better than slow": contrast(),
-        "that it is better is not shown, after the correction for 1 difference": contrast(real=False),
+        "it is better than slow": (contrast(), ""),
+        "that it is better than slow is not shown": (contrast(real=False), ", after the correction for 1 difference"),
     }
-    for end, table in ends.items():
-        expected = f"{start}, 5.00 points above slow (95 % interval 3.00 to 7.00): {end}."
-        assert differences.leader("small", SUMMARY, table) == expected
+    for verdict, (table, after) in ends.items():
+        expected = f"{start}, 5.00 points above slow (95 % interval 3.00 to 7.00): {verdict}{after}."
+        assert lead(SUMMARY, table) == (f"{short}: {verdict}.", expected)
     swapped = contrast(variant="slow", other="fast", test_accuracy_difference_mean=-0.05)
     swapped = swapped.assign(test_accuracy_difference_low=-0.07, test_accuracy_difference_high=-0.03)
-    assert differences.leader("small", SUMMARY, swapped) == differences.leader("small", SUMMARY, contrast())
+    assert lead(SUMMARY, swapped) == lead(SUMMARY, contrast())
     few = contrast(test_accuracy_difference_low=math.nan, real=math.nan)
-    assert differences.leader("small", SUMMARY, few) == f"{start}, 5.00 points above slow."
-    assert differences.leader("small", SUMMARY[1:], contrast()[:0]) == f"{start}."
-    assert differences.leader("small", SUMMARY.assign(test_accuracy_mean=math.nan), contrast()) == (
-        "small: every variant diverged."
+    assert lead(SUMMARY, few) == (f"{short}.", f"{start}, 5.00 points above slow.")
+    assert lead(SUMMARY[1:], contrast()[:0]) == (f"{short}.", f"{start}.")
+    assert lead(SUMMARY.assign(test_accuracy_mean=math.nan), contrast()) == (
+        "Every variant diverged on small.",
+        "small: every variant diverged.",
+    )
+
+
+def test_networks_on_which_the_same_leads_are_in_one_sentence():
+    one = differences.Lead(["fast"], "95 ± 1", "slow", (0.01, 0.005, 0.015), True)
+    other = one._replace(reached="96 ± 1")
+    assert differences.answer({"a": one, "b": other}) == (
+        "fast leads on a (95 ± 1 %) and b (96 ± 1 %): it is better than slow."
+    )
+    assert differences.answer({"a": one, "b": other._replace(real=False)}) == (
+        "fast leads on a (95 ± 1 %) and b (96 ± 1 %): it is better than slow on a; that it is better than slow is not "
+        "shown on b."
+    )
+    assert differences.answer({"a": one, "b": differences.Lead([]), "c": one._replace(names=["x", "y"])}) == (
+        "fast leads on a (95 ± 1 %): it is better than slow. Every variant diverged on b. x and y tie on c (95 ± 1 %): "
+        "it is better than slow."
     )
 
 
@@ -152,22 +176,34 @@ SAME = {"small": {"slow": ["slow"], "fast": ["fast", "its_twin"]}}
 def test_the_answer_warns_of_few_seeds_and_of_diverged_variants():
     summary = SUMMARY.assign(seeds=2, diverged_seeds=[1, 0, 0], diverged_iteration=[30, math.nan, math.nan])
     assert summarize.answer(summary) == [
-        "slow diverged on small: 1 of 2 seeds, from iteration 30 on. Try a lower learning rate.",
+        "slow diverged on small (1 of 2 seeds, from iteration 30 on). Try a lower learning rate.",
         "2 seeds only: 4 or more give intervals, and show which differences are real.",
     ]
-    assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "diverged: 1 of 2 seeds, from iteration 30"
+    assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "diverged: 1 of 2 seeds"
+    twice = pd.concat([summary, summary.assign(network="large")])
+    assert summarize.problems(twice) == [
+        "slow diverged on small (1 of 2 seeds, from iteration 30 on) and large (1 of 2 seeds, from iteration 30 on). "
+        "Try a lower learning rate."
+    ]
 
 
 def test_equal_means_are_a_tie():
-    tie = contrast(test_accuracy_difference_mean=1e-17)
-    said = differences.leader("small", SUMMARY, tie)
-    assert said == "small: fast and slow tie with a test accuracy of 95.00 ± 0.20 %."
+    short, long = lead(SUMMARY, contrast(test_accuracy_difference_mean=1e-17))
+    assert short == "fast and slow tie on small (95.00 ± 0.20 %)."
+    assert long == "small: fast and slow tie with a test accuracy of 95.00 ± 0.20 %."
 
 
-def test_a_variant_that_only_guesses_is_said_to():
-    assert summarize.answer(SUMMARY.assign(guessing_seeds=[2, 0, 0])) == [
-        "slow only guesses on small: 2 of 5 seeds. Its learning rate is too high or too low, or the training too short."
-    ]
+@pytest.mark.parametrize(
+    ("highest", "advice"),
+    [
+        (2.5, "Its loss never fell: try a higher learning rate, or more epochs."),
+        (1e6, "Its loss rose at first: try a lower learning rate."),
+    ],
+)
+def test_a_variant_that_only_guesses_is_said_to_with_the_advice_that_fits(highest, advice):
+    summary = SUMMARY.assign(guessing_seeds=[2, 0, 0], highest_training_loss=highest)
+    assert summarize.answer(summary) == [f"slow only guesses on small (2 of 5 seeds). {advice}"]
+    assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "90.00 ± 0.20 (guesses: 2 of 5 seeds)"
 
 
 def test_variants_that_are_the_same_to_the_bit_have_one_row_and_others_with_the_same_numbers_have_two():
@@ -180,7 +216,7 @@ def test_variants_that_are_the_same_to_the_bit_have_one_row_and_others_with_the_
 
 def test_tables_give_per_cent_and_say_when_a_difference_is_not_shown():
     rows = contrast(real=False).to_dict("records") + contrast(real=math.nan, p_holm=math.nan).to_dict("records")
-    (shown,) = (its.table for its in differences.sections(pd.DataFrame(rows), shuffle=True))
+    (shown,) = (its.table for its in differences.sections(pd.DataFrame(rows), {}, shuffle=True))
     assert shown["real?"].tolist() == ["not shown", "too few seeds"]
     assert shown.loc[0, "95 % interval"] == "3.00 to 7.00"
     assert shown["p, corrected"].tolist() == ["0.001", ""]
@@ -201,13 +237,13 @@ def test_many_variants_are_a_matrix_and_few_a_list():
     ]
     across = DIFFERENCE | {"other_network": "large", "other": "fast"}
     table = pd.DataFrame([*rows, across])
-    listed, matrix = (its.table for its in differences.sections(table, shuffle=False))
+    listed, matrix = (its.table for its in differences.sections(table, {}, shuffle=False))
     assert matrix.columns.tolist() == ["row − column, points", *names]
     assert matrix.loc[0].tolist() == ["a", "", "+0.00", "-1.00", "-2.00", "-3.00 *"]
     assert matrix.loc[4].tolist() == ["e", "+3.00 *", "+6.00 *", "+8.00 *", "+9.00 *", ""]
     assert listed["difference"].tolist() == ["fast: small − large"]
     few = table[~table[["variant", "other"]].isin(["e"]).any(axis=1)]
-    (listed,) = (its.table for its in differences.sections(few, shuffle=False))
+    (listed,) = (its.table for its in differences.sections(few, {}, shuffle=False))
     assert len(listed) == 7
 
 
@@ -228,13 +264,22 @@ def test_the_sheets_last_figures_are_shown_beside_ours_and_those_before_training
     rows = [figure | {"variant": "initial", "epoch": math.nan}, figure | {"epoch": 18}, figure, figure | mean_loss]
     pd.DataFrame(rows).to_csv(tmp_path / "published.csv", index=False)
     pd.DataFrame(columns=compare_published.VERDICTS).to_csv(tmp_path / "reproduction.csv", index=False)
-    (section,) = compare_published.sections(tmp_path)
+    (section,) = compare_published.sections(tmp_path, {})
     assert section.table.to_numpy().tolist() == [
         ["small", "initial", "test accuracy, %", "91.20", "91.00 ± 0.40"],
         ["small", "a", "test accuracy, %", "91.20", "91.00 ± 0.40"],
         ["small", "a", "mean training loss, nats", "0.3600", "0.3500"],
     ]
-    assert compare_published.answer(tmp_path) == ["The data is not MNIST: the lab's figures do not apply."]
+    assert compare_published.judged(tmp_path) == {}
+    assert compare_published.answer({}) == [], "the data is not MNIST"
+
+
+def test_networks_with_the_same_verdict_are_in_one_sentence():
+    judged = {"a": reproduction(0, 0), "b": reproduction(0, 0.1), "c": reproduction(0, 0), "d": reproduction(0.1, 0)}
+    judged["e"] = reproduction(0, 0).assign(log_ratio=math.nan)
+    assert compare_published.answer(judged) == [
+        "The lab's printed losses are reproduced by a and c, not reproduced by b and d and not compared with e."
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -332,11 +377,14 @@ def test_page_summary_and_terminal_say_the_same(page, finished):
 
 
 def test_the_page_needs_no_other_file_and_tells_its_story_in_order(page, finished):
-    images = [address for address in page.addresses if address.startswith("data:image/svg+xml;base64,")]
-    assert len(images) == 2 * (2 + 2), "curves, test, and two variants alone: twins appear once"
-    links = [address for address in page.addresses if address not in images]
-    assert len(links) == 2 * 6 and all((finished.path / "results" / link).exists() for link in links)
+    (strip,) = [address for address in page.addresses if address.startswith("data:image/png;base64,")]
+    links = {address for address in page.addresses if address != strip}
+    assert all((finished.path / "results" / link).exists() for link in links)
+    named = ["accuracies", *(f"{network}/{name}" for network in NETWORKS for name in ("curves", "test"))]
+    named += [f"{network}/custom_{name}/curves" for network in NETWORKS for name in ("sgd", "momentum")]
+    assert {f"{name}.{form}" for name in named for form in ("png", "pdf")} <= links
     titles = ("The lab's exercises", "How well", "Are the rules right", "Are the twins", "How it was run", "departs")
+    titles = [title for title in titles if not title.startswith(("The lab", "departs"))]  # the data is not MNIST
     places = [page.text.index(title) for title in titles]
     assert places == sorted(places)
     assert page.text.count("are the same to the bit, in every minibatch loss") == 4
@@ -347,7 +395,7 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     rule = checkout.path / "workflow/descent/optimizers/sgd.py"
     rule.write_text(rule.read_text().replace(".mul_(momentum).add_(g)", ".mul_(momentum).add_(g, alpha=1 - momentum)"))
     run = checkout.snakemake()
-    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check` says how.\n" in run.stdout
+    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check` says how." in run.stdout
     page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
     assert (
         page.text.count("custom_momentum and torch_momentum are not the same to the bit; the check says that the rule")
@@ -379,10 +427,10 @@ def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, sma
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     page = Page(text)
     assert "1 seed only: 4 or more give intervals" in page.text
-    assert "far_off diverged on text_100: 1 of 1 seed, from iteration" in page.text
+    assert page.text.count("far_off diverged on text_100 (1 of 1 seed, from iteration") == 2, "once at its figures"
     assert "There are none here." in page.text
     assert not re.search(r"\bnan\b", page.text)
-    assert "(diverged)" in (results / "text_100/.intermediate/curves.svg").read_text()
+    assert "(diverged)" in (results / "text_100/.intermediate/curves.json").read_text()
     assert re.search(r"seed 3 diverged: its loss is not finite from iteration \d+ on", run.stdout + run.stderr)
     assert (results / "twins.csv").read_text().count("\n") == 1
     assert checkout.stale() == set()

@@ -53,7 +53,7 @@ def test_the_summary_is_that_of_the_last_epoch():
     assert row["test_accuracy_std"] == pytest.approx(math.sqrt(0.02))
     assert row["test_loss_mean"] == 0
     assert (row["test_accuracy_by_seed"], row["test_accuracy_worst_seed"]) == ("0.5000 0.7000", 0.5)
-    assert row["lowest_test_loss_epochs"] == 2
+    assert (row["lowest_test_loss_epochs"], row["highest_training_loss"]) == (2, 2.5)
 
 
 def test_differences_are_taken_seed_by_seed():

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import pandas as pd
 import pytest
 from checkouts import step
+from descent.report.figures import files
 from safetensors.torch import load_file
 
 VARIANTS = ["custom_sgd", "torch_sgd", "custom_momentum", "torch_momentum"]
@@ -20,19 +21,18 @@ def results(checkout, pattern):
 
 
 def test_every_result_is_there(finished):
-    expected = {"summary.md", "report.html", "experiment.json"}
+    expected = {"summary.md", "report.html", "experiment.json", "accuracies.png", "accuracies.pdf"}
     tables = ("initial", "summary", "differences", "targets", "epochs", "optimizers", "twins")
     expected |= {f"{table}.csv" for table in (*tables, "published", "reproduction")}
     for network in NETWORKS:
         figures = ["curves", "test", "custom_sgd+torch_sgd", "custom_momentum+torch_momentum"]
         figures += ["custom_sgd/curves", "custom_momentum/curves"]
-        expected |= {f"{network}/initial.csv"} | {f"{network}/{figure}.png" for figure in figures}
+        expected |= {f"{network}/initial.csv"} | {f"{network}/{name}" for name in files(figures)}
         expected |= {f"{network}/.intermediate/{file}" for file in ("initial.safetensors", "curves.json")}
-        expected |= {f"{network}/.intermediate/{figure}.svg" for figure in figures}
-        files = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json")
+        kept = ("training.csv", "evaluation.csv", "parameters.safetensors", "run.json")
         for variant in VARIANTS:
-            expected |= {f"{network}/{variant}/{file}" for file in (*files, ".intermediate/predictions.safetensors")}
-    assert len([file for file in expected if ".intermediate" not in file]) < 60, "few enough to survey"
+            expected |= {f"{network}/{variant}/{file}" for file in (*kept, ".intermediate/predictions.safetensors")}
+    assert len([file for file in expected if ".intermediate" not in file]) < 75, "few enough to survey"
     found = {str(f.relative_to(finished.path / "results")) for f in results(finished, "*").values() if f.stat().st_size}
     assert found - {"README.md"} == expected
     assert {file for file in expected if file.endswith(".log")} <= found

@@ -133,12 +133,12 @@
     return ["iteration", [raw, { ...line, ...line.iteration, label: `${line.label}: running mean over all seeds` }]];
   }
 
-  const made = new Map();  // the charts of each figure
+  // Make the charts of a figure, or make them again, and its switch.
   function make(live) {
     const [x, its] = curves(live), log = live.dataset.log === "true";
-    made.get(live)?.forEach((u) => u.destroy());
+    live.charts?.forEach((u) => u.destroy());
     live.replaceChildren();
-    made.set(live, charts(live, its, { x, log, title: x === "epochs" ? "test" : "training" }));
+    live.charts = charts(live, its, { x, log, title: x === "epochs" ? "test" : "training" });
     const button = live.querySelector(".legend").appendChild(document.createElement("button"));
     button.textContent = log ? "linear loss" : "logarithmic loss";
     button.onclick = () => {
@@ -149,14 +149,15 @@
   }
 
   root.classList.add("script");
-  document.querySelectorAll(".live").forEach((live, i) => {
+  const figures = [...document.querySelectorAll(".live")], made = () => figures.flatMap((live) => live.charts ?? []);
+  figures.forEach((live, i) => {
     live.id = "figure" + i;
     const folded = live.closest("details");
     if (!folded) make(live);
-    else folded.addEventListener("toggle", () => folded.open && !made.has(live) && make(live));
+    else folded.addEventListener("toggle", () => folded.open && !live.charts && make(live));
   });
-  const redraw = () => made.forEach((its) => its.forEach((u) => u.redraw(false)));
-  addEventListener("resize", () => made.forEach((its) => its.forEach((u) => u.setSize({ width: u.root.parentElement.clientWidth, height: HEIGHT }))));
+  const redraw = () => made().forEach((u) => u.redraw(false));
+  addEventListener("resize", () => made().forEach((u) => u.setSize({ width: u.root.parentElement.clientWidth, height: HEIGHT })));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   // The paper is light, and has all folded parts open.
   let opened = [];
@@ -164,7 +165,7 @@
     root.classList.add("paper");
     opened = [...document.querySelectorAll("details:not([open])")];
     opened.forEach((folded) => (folded.open = true));
-    document.querySelectorAll(".live").forEach((live) => made.has(live) || make(live));
+    figures.forEach((live) => live.charts || make(live));
     redraw();
   });
   addEventListener("afterprint", () => {
