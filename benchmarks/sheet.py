@@ -13,13 +13,13 @@ from trainings import trained
 DRAWS = 4000
 FEW = (1, 5, 10)  # seeds
 OTHERS = {
-    f"{optimizer} at lr {lr}": {"optimizer": "sgd", **LAB[optimizer], "lr": lr}
+    f"{optimizer}_lr={lr}": {"optimizer": "sgd", **LAB[optimizer], "lr": lr}
     for lr in (0.009, 0.0105, 0.011)
     for optimizer in LAB
-} | {f"momentum {mu}": {"optimizer": "sgd", **LAB["momentum"], "momentum": mu} for mu in (0.88, 0.91)}
-WRONG = {f"lr {lr}": [f"{optimizer} at lr {lr}" for optimizer in LAB] for lr in (0.009, 0.0105, 0.011)}
-WRONG |= {f"momentum {mu}": ["sgd", f"momentum {mu}"] for mu in (0.88, 0.91)}
-WRONG |= {"100 units": ["sgd with 100 units", "momentum with 100 units"]}
+} | {f"momentum={mu}": {"optimizer": "sgd", **LAB["momentum"], "momentum": mu} for mu in (0.88, 0.91)}
+PAIRS = {f"lr {lr}": [f"{optimizer}_lr={lr}" for optimizer in LAB] for lr in (0.009, 0.0105, 0.011)}
+PAIRS |= {f"momentum {mu}": ["sgd", f"momentum={mu}"] for mu in (0.88, 0.91)}
+PAIRS |= {"the lab's settings": [*LAB], "100 units": ["wide sgd", "wide momentum"]}
 
 
 def losses(runs: dict[str, Run]) -> dict[str, np.ndarray]:
@@ -53,9 +53,9 @@ def main() -> None:
     fresh = losses(trained("fresh", range(1000, 1060), lab))
     wide = losses(trained("wide", range(1000, 1010), lab, hidden=[100, 100]))
     others = losses(trained("others", range(1000, 1020), OTHERS)) | fresh
-    others |= {f"{name} with 100 units": its for name, its in wide.items()}
+    others |= {f"wide {name}": its for name, its in wide.items()}
     print("\nnot reproduced, %, with", *FEW, "seeds")
-    for setting, names in {"the lab's settings": [*LAB], **WRONG}.items():
+    for setting, names in PAIRS.items():
         its = [others[name] for name in names]
         rates = [not_reproduced([*fresh.values()], its, seeds, random) for seeds in FEW]
         print(f"{setting}: {', '.join(f'{100 * rate:.1f}' for rate in rates)}")

@@ -64,13 +64,11 @@ def test_a_click_on_the_legend_switches_a_variant_off_and_on_in_both_charts(open
 
 
 def test_a_legend_is_one_line_on_a_desktop_and_a_label_stays_with_its_marker_on_a_phone(open_page):
-    tops = "[...document.querySelectorAll('.live')[0].querySelectorAll('.u-series:not(:first-child)')].map(e => e.offsetTop)"
+    tops = "[...document.querySelector('.live').querySelectorAll('.u-series + .u-series')].map(e => e.offsetTop)"
     page = open_page(viewport={"width": 1280, "height": 800})
     assert len(set(page.evaluate(tops))) == 1
     assert not page.locator(".live .u-series:first-child").first.is_visible(), "the iteration is no entry"
-    heights = (
-        "[...document.querySelectorAll('.live .u-series th')].filter(e => e.offsetHeight).map(e => e.offsetHeight)"
-    )
+    heights = "[...document.querySelectorAll('.live .u-series + .u-series th')].map(e => e.offsetHeight)"
     phone = open_page(viewport={"width": 360, "height": 800})
     assert set(phone.evaluate(heights)) == set(page.evaluate(heights)), "no label is broken"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import REPOSITORY
-from descent.compare.compare_published import judge, limit, load_sheet, match, rename, side_by_side
+from descent.compare.compare_published import SPREAD, judge, limit, load_sheet, match, rename, side_by_side
 
 SHEET = load_sheet()
 
@@ -99,7 +99,7 @@ def test_a_run_repeats_the_lab_by_what_it_was_trained_with(change, hyperparamete
 
 def test_the_limit_is_exceeded_by_chance_in_one_of_twenty_cases():
     random, n = np.random.default_rng(0), 5
-    sheet, ours = random.normal(0, 0.0234, (2, 40_000, 2, 2)), random.normal(0, 0.0234, (40_000, 2, n))
+    sheet, ours = random.normal(0, SPREAD, (2, 40_000, 2, 2)), random.normal(0, SPREAD, (40_000, 2, n))
     apart = np.abs(sheet[0].mean(2) - ours.mean(2))
     assert (apart > limit(n, 2)).any(1).mean() == pytest.approx(0.05, abs=0.004)
     assert (apart[:, 0] > limit(n, 1)).mean() == pytest.approx(0.05, abs=0.004)

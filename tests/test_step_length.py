@@ -63,8 +63,8 @@ def test_a_variant_with_steps_as_long_is_named_with_the_lead_over_it_on_each_net
     )
     (line,) = answer(VARIANTS, table)
     assert line.endswith(
-        "Beside fast, whose steps are as long, it is 0.06 points ahead on net (not shown to be real), 0.30 points behind "
-        "on other (real) and 0.10 points ahead on fourth."
+        "Beside fast, whose steps are as long, it is 0.06 points ahead on net (not shown to be real), 0.30 points "
+        "behind on other (real) and 0.10 points ahead on fourth."
     )
     lost = differences(("heavy", "slow"), ("heavy", "fast"), lead=math.nan)
     assert answer(VARIANTS, lost)[0].endswith("10 times as long, as those of slow with lr 0.1 would be.")

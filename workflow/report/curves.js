@@ -44,7 +44,7 @@
     const bands = (u) => inside(u, (ctx) => {
       for (const curve of shown(u).filter((c) => c.std)) {
         const known = curve.x.map((_, t) => t).filter((t) => curve.std[t] != null);
-        const edge = (t, sign) => [u.valToPos(curve.x[t], "x", true), u.valToPos(Math.max(curve.y[t] + sign * curve.std[t], u.scales.y.min), "y", true)];
+        const edge = (t, sign) => [u.valToPos(curve.x[t], "x", true), u.valToPos(Math.max(curve.y[t] + sign * curve.std[t], curve.y[t] / 10), "y", true)];
         ctx.beginPath();
         known.forEach((t) => ctx.lineTo(...edge(t, 1)));
         known.reverse().forEach((t) => ctx.lineTo(...edge(t, -1)));
@@ -58,7 +58,8 @@
     // A cross where a seed diverged; and a triangle with the highest loss at the top edge if it is above.
     const marks = (u) => {
       const { ctx, bbox } = u, size = 5 * devicePixelRatio;
-      for (const curve of shown(u)) {
+      ctx.textAlign = "left";
+      shown(u).forEach((curve, i) => {
         const at = (t) => [u.valToPos(curve.x[t], "x", true), Math.max(u.valToPos(curve.y[t], "y", true), bbox.top)];
         const last = curve.y.findLastIndex((v) => v != null), most = curve.y.reduce((a, v, t) => (v > (curve.y[a] ?? 0) ? t : a), 0);
         ctx.save();
@@ -78,10 +79,10 @@
           ctx.beginPath();
           [[0, 0], [size, 2 * size], [-size, 2 * size]].forEach(([dx, dy]) => ctx.lineTo(a + dx, b + dy));
           ctx.fill();
-          ctx.fillText(curve.y[most].toPrecision(3), a + 2 * size, b + 2 * size);
+          ctx.fillText(curve.y[most].toPrecision(3), a + 2 * size, b + (2 + 2.5 * i) * size);  // not onto another's
         }
         ctx.restore();
-      }
+      });
     };
     // The point of a curve nearest to the pointer.
     function nearest(u, i, at) {

@@ -209,11 +209,14 @@ def as_list(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Differences within one network: row minus column."""
+    """Differences within one network: row minus column, where numbers stand for the names, which may be long."""
     names = list(dict.fromkeys([*table["other"], *table["variant"]]))
     cells = pd.DataFrame("", index=names, columns=names)
     for row in table.to_dict("records"):
         mean = row["test_accuracy_difference_mean"] * 100
         for one, other, difference in ((row["variant"], row["other"], mean), (row["other"], row["variant"], -mean)):
             cells.loc[one, other] = "" if math.isnan(mean) else f"{difference:+z.2f}{' *' * (row['real'] is True)}"
+    cells = cells.set_axis([f"{i}: {name}" for i, name in enumerate(names, 1)]).set_axis(
+        range(1, len(names) + 1), axis=1
+    )
     return cells.rename_axis("row − column, points").reset_index()

@@ -136,7 +136,7 @@ def section(summary: pd.DataFrame, names: Names) -> Section:
         if row["diverged_seeds"]:
             reached = f"diverged: {row['diverged_seeds']} of {row['seeds']} seeds"
         elif row["guessing_seeds"]:
-            reached += f" (guesses: {row['guessing_seeds']} of {row['seeds']} seeds)"
+            reached += f" ({row['guessing_seeds']} of {row['seeds']} guess)"
         rows.append(
             {name: row[name] for name in (*KEY, "seeds")}
             | {"test accuracy, %": reached}
