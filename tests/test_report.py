@@ -388,7 +388,7 @@ def test_page_summary_and_terminal_say_the_same(page, finished):
     lines = [line.removeprefix("- ") for line in answer.splitlines()]
     assert len(lines) >= 3
     assert all(line.replace("`", "") in page.text for line in lines)
-    assert answer in (finished.path / "terminal").read_text()
+    assert " ".join(answer.split()) in " ".join((finished.path / "terminal").read_text().split())
 
 
 def test_the_page_needs_no_other_file_and_tells_its_story_in_order(page, finished):
@@ -410,7 +410,7 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     rule = checkout.path / "workflow/descent/optimizers/sgd.py"
     rule.write_text(rule.read_text().replace(".mul_(momentum).add_(g)", ".mul_(momentum).add_(g, alpha=1 - momentum)"))
     run = checkout.snakemake()
-    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check` says how." in run.stdout
+    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check`" in run.stdout
     page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
     assert (
         page.text.count("custom_momentum and torch_momentum are not the same to the bit; the check says that the rule")

@@ -130,3 +130,14 @@ def test_touched_results_are_not_announced(twins):
     (twins.path / "workflow/descent/optimizers/sgd.py").open("a").write("# harmless\n")
     run = twins.snakemake("--touch")
     assert "All update rules" not in run.stdout + run.stderr and twins.stale() == set()
+
+
+def test_the_logs_and_the_tables_of_a_run_and_a_sweep_fit_80_columns(finished, swept):
+    printed = []
+    for checkout in (finished, swept):
+        for log in checkout.path.glob("logs/**/*.log"):
+            printed += log.read_text().splitlines()
+        printed += (checkout.path / "results/summary.md").read_text().splitlines()[-6:]
+    printed += (swept.path / "results/sweep/ranking.md").read_text().splitlines()[-4:]
+    with_a_path = "MNIST: trying the folder "
+    assert [line for line in printed if len(line) > 80 and not line.startswith(with_a_path)] == []

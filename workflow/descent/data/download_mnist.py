@@ -153,7 +153,8 @@ def main(
     except FetchError as failure:
         raise SystemExit(str(failure)) from failure
     write_tensors(output, tensors)
-    print("MNIST: " + ", ".join(f"{key} {list(tensor.shape)}" for key, tensor in tensors.items()), file=sys.stderr)
+    training, test = (len(tensors[f"{split}_labels"]) for split in ("train", "test"))
+    print(f"MNIST: {training:,} training and {test:,} test images", file=sys.stderr)
 
 
 if __name__ == "__main__":

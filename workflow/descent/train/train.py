@@ -37,13 +37,15 @@ def rows(metrics: Metrics, seeds: list[int], *times: Iterable[int]) -> Iterator[
 
 
 def progress(name: str, epoch: int, epochs: int, training: Metrics, evaluated: str, seconds: float) -> str:
-    """The line of an epoch, as one string: trainings side by side must not mix theirs."""
+    """The line of an epoch, as one string: trainings side by side must not mix theirs. It fits 80 columns."""
     loss = training.loss.mean()
-    return (
-        f"{name}  epoch {epoch:{len(str(epochs))}d}/{epochs}  "
+    its = (
+        f"  epoch {epoch:{len(str(epochs))}d}/{epochs}  "
         f"train {loss:{'.4f' if loss < 100 else '.1e'}} {training.accuracy.mean():.1%}  "
         f"{evaluated}  {seconds * (epochs / epoch - 1):.0f} s left\n"
     )
+    room = 80 - len(its)
+    return (name if len(name) <= room else f"{name[: room - 1]}…") + its
 
 
 def main(
@@ -104,8 +106,9 @@ def main(
                 evaluated.append(evaluate(parameters, evaluation_split, evaluation_batch_size, activation))
             training = Metrics(*map(torch.cat, zip(*measured)))  # as the lab prints its means
             seconds, done = time.perf_counter() - start, len(measured)
-            reached = f"{'validation' if validation else 'test'} {evaluated[-1][1].mean():.1%}"
-            print(progress("/".join(output.parts[-2:]), done, epochs, training, reached, seconds), end="", flush=True)
+            reached = f"{'val.' if validation else 'test'} {evaluated[-1][1].mean():.1%}"
+            name = output.name if validation else "/".join(output.parts[-2:])
+            print(progress(name, done, epochs, training, reached, seconds), end="", flush=True)
     except OptimizerError as error:
         raise SystemExit(f"{optimizer}: {error}") from error
     evaluation = Metrics(*map(torch.stack, zip(*evaluated)))
