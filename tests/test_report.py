@@ -104,7 +104,7 @@ def test_the_rules_are_said_to_be_right_or_each_wrong_one_is_named():
         "In the check, every update rule that has a class in `torch.optim` equals it."
     ]
     assert verdicts.answer(optimizers(sgd="different", lion="different")) == [
-        "The rule of sgd differs from torch.optim.SGD: `make check` says how.",
+        "The rule of sgd differs from `torch.optim.SGD`: `make check` says how.",
         "The rule of lion has a mistake: `make check` says how.",
     ]
 
@@ -410,7 +410,7 @@ def test_a_rule_with_a_mistake_is_named_and_its_twin_is_the_suspect(checkout):
     rule = checkout.path / "workflow/descent/optimizers/sgd.py"
     rule.write_text(rule.read_text().replace(".mul_(momentum).add_(g)", ".mul_(momentum).add_(g, alpha=1 - momentum)"))
     run = checkout.snakemake()
-    assert "\n- The rule of sgd differs from torch.optim.SGD: `make check`" in run.stdout
+    assert "\n- The rule of sgd differs from `torch.optim.SGD`: `make check`" in run.stdout
     page = Page((checkout.path / "results/report.html").read_text(encoding="utf-8"))
     assert (
         page.text.count("custom_momentum and torch_momentum are not the same to the bit; the check says that the rule")

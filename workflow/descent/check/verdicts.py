@@ -63,7 +63,7 @@ def checked(results: Path) -> pd.DataFrame:
 def faults(table: pd.DataFrame) -> list[str]:
     """A sentence for each rule that is wrong."""
     wrong = table[table["verdict"] == DIFFERENT].drop_duplicates("optimizer").to_dict("records")
-    how = (f"differs from torch.optim.{row['torch']}" if row["torch"] else "has a mistake" for row in wrong)
+    how = (f"differs from `torch.optim.{row['torch']}`" if row["torch"] else "has a mistake" for row in wrong)
     return [f"The rule of {row['optimizer']} {its}: `make check` says how." for row, its in zip(wrong, how)]
 
 

@@ -21,7 +21,6 @@ from descent.words import Row, Section, count, join, per_cent, spread
 
 NEAR = 0.005  # half a point
 COLLAPSED = 5  # no seed of 4,900 was so far from the median of its ten (benchmarks/coverage.py)
-MAIN_COLUMNS = ["optimizer", "may be best", "test accuracy, %", "behind at most", "chosen"]  # for 80 columns
 
 
 def rank(chosen: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -174,6 +173,12 @@ def section(table: pd.DataFrame) -> Section:
         "learning rate is so many times the smallest. Defaults are PyTorch's; SGD's lr of 0.001 is a placeholder.",
         file="sweep/ranking.csv",
     )
+
+
+def short(its: Section) -> pd.DataFrame:
+    """The ranking's table for 80 columns."""
+    shown = its.table[["optimizer", "may be best", "test accuracy, %", "behind at most", "chosen"]]
+    return shown.rename(columns={"may be best": "best?", "behind at most": "behind ≤"})
 
 
 def in_lost(row: Row, prefix: str) -> str:

@@ -62,7 +62,7 @@ def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Resul
     used = checked[checked["optimizer"].isin([grid["optimizer"] for grid in grids.values()])]
     answer = rank.answer(ranking) + verdicts.faults(used)
     write_json(folder / "experiment.json", experiment)
-    write_text(folder / "ranking.md", to_markdown(answer, rank.section(ranking).table[rank.MAIN_COLUMNS]))
+    write_text(folder / "ranking.md", to_markdown(answer, rank.short(rank.section(ranking))))
     write_page(
         results / "sweep.html",
         "sweep.html.j2",
