@@ -17,7 +17,7 @@ import yaml
 from descent.compare.statistics import compare_with_best, crossed_interval, describe
 from descent.experiment.grids import settings
 from descent.sweep.rank import COLLAPSED
-from trainings import REPOSITORY, trained
+from trainings import REPOSITORY, print_setting, trained
 
 SWEEP = Path(__file__).with_name("results") / "sweep"
 DRAWS, FEW_SEEDS, FINAL_SEEDS, TRIAL_SEEDS, FEW_IMAGES = 4000, 5, 10, 5, 1000
@@ -125,6 +125,7 @@ def between_points(runs: np.ndarray, spacing: float, curvatures: np.ndarray, noi
 
 def main() -> None:
     lab = trained("lab", range(100), LAB, epochs=5)
+    print_setting(lab)
     runs = {name: run.correct for name, run in lab.items()}
     for one, other in (("momentum", "sgd"), ("nesterov", "momentum")):
         differences = runs[one] - runs[other]

@@ -8,7 +8,7 @@ import numpy as np
 from descent.compare.compare_published import LAB, SHEETS_RUNS, limit
 from descent.compare.statistics import describe
 from descent.run import Run
-from trainings import trained
+from trainings import print_setting, trained
 
 DRAWS = 4000
 FEW = (1, 5, 10)  # seeds
@@ -47,6 +47,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     lab = {name: {"optimizer": "sgd", **its} for name, its in LAB.items()}
     spread = trained("spread", range(200), lab)
+    print_setting(spread)
     for name, its in losses(spread).items():
         print(f"{name}: log of the mean training loss over {len(its)} seeds: sd {its.std(ddof=1):.4f}")
 

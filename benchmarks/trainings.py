@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -35,3 +36,9 @@ def trained(
     command += ["--profile", str(REPOSITORY / "profiles/default"), "--directory", str(folder), "--cores", "1"]
     subprocess.run([*command, *wanted], check=True, stdout=sys.stderr)
     return runs
+
+
+def print_setting(runs: Mapping[str, Run]) -> None:
+    """On what was measured, and when."""
+    record = next(iter(runs.values())).record
+    print(f"{record['processor']}, PyTorch {record['torch']}, {date.today()}\n")

@@ -178,7 +178,7 @@ def section(table: pd.DataFrame) -> Section:
 def short(its: Section) -> pd.DataFrame:
     """The ranking's table for 80 columns."""
     shown = its.table[["optimizer", "may be best", "test accuracy, %", "behind at most", "chosen"]]
-    return shown.rename(columns={"may be best": "best?", "behind at most": "behind ≤"})
+    return shown.set_axis(["optimizer", "best?", "accuracy, %", "behind", "chosen"], axis=1)
 
 
 def in_lost(row: Row, prefix: str) -> str:
