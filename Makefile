@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/installed
 .DEFAULT_GOAL := run
 
 run: $(INSTALLED)  ## install everything into .venv, then run the workflow's stale steps
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores all --resources gpu=1 mem_mb=$$(awk '/^MemTotal/ {print int($$2 / 1024)}' /proc/meminfo)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" snakemake --cores all --resources gpu=1 mem_mb=$$($(VENV)/bin/python -c 'import psutil; print(psutil.virtual_memory().total >> 20)')
 
 check: $(INSTALLED)  ## is every update rule right? In seconds, without data; FILES="handed-in/*.py" checks other files
 	@PYTHONPATH=workflow PYTHONUTF8=1 PYTHONSAFEPATH=1 $(VENV)/bin/python -m $(if $(FILES),descent.check.handed_in --files $(FILES) $(if $(REFERENCE),--reference $(REFERENCE)) $(if $(CSV),--csv $(CSV)) $(if $(FEEDBACK),--feedback $(FEEDBACK)),descent.check.check_optimizers $(if $(ALL),--all))
@@ -59,4 +59,4 @@ clean:  ## remove the results; keep MNIST and .venv
 	find results -mindepth 1 ! -name README.md -delete
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -31,9 +31,9 @@ def test_the_default_config_is_the_labs():
         "drop_last": True,
         "dtype": "float32",
     }
-    assert {(v["implementation"], v["lr"], v.get("momentum", 0)) for v in DEFAULT["variants"].values()} == {
-        (implementation, 0.01, momentum) for implementation in ("custom", "torch") for momentum in (0, 0.9)
-    }
+    labs = {(implementation, 0.01, momentum) for implementation in ("custom", "torch") for momentum in (0, 0.9)}
+    asked = {(v["implementation"], v["lr"], v.get("momentum", 0)) for v in DEFAULT["variants"].values()}
+    assert asked == labs | {("custom", 0.1, 0)}, "and SGD with steps as long as momentum's"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_class_is_checked_by_its_signature(change, message):
         assert message is None
 
 
-@pytest.mark.parametrize("name", ["summary.csv", "curves.png", "README.md", "report.html", "train.log"])
+@pytest.mark.parametrize("name", ["summary.csv", "curves.png", "test.pdf", "README.md", "report.html", "train.log"])
 def test_a_name_cannot_be_that_of_a_file_of_the_results(name):
     for place in ("networks", "variants"):
         config = copy.deepcopy(DEFAULT)
@@ -140,6 +140,15 @@ def test_a_name_cannot_be_that_of_a_file_of_the_results(name):
             ValueError, match=f"'{re.escape(name)}' is named like a file of the results; choose another"
         ):
             validate(config, SCHEMA)
+
+
+@pytest.mark.parametrize("place", ["networks", "variants"])
+def test_two_names_that_differ_by_case_alone_are_refused_as_macos_would_make_them_one_folder(place):
+    config = copy.deepcopy(DEFAULT)
+    first = next(iter(config[place]))
+    config[place][first.upper()] = config[place][first]
+    with pytest.raises(ValueError, match=f"{place}: {first} and {first.upper()} would be one folder"):
+        validate(config, SCHEMA)
 
 
 def test_a_default_of_none_is_a_default(tmp_path):

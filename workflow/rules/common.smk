@@ -39,7 +39,7 @@ resource_scopes:
 
 def step(name, arguments):
     """The command that runs a step and copies what it prints to the terminal, while there is one, and the log."""
-    return f"python -m descent.{name} {arguments} 2>&1 | tee -p {{log}}"
+    return f"trap '' PIPE; python -m descent.{name} {arguments} 2>&1 | (tee {{log}} || :)"
 
 
 @cache

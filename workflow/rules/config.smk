@@ -6,8 +6,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-if sys.platform != "linux":
-    sys.exit("Descent runs on Linux; on Windows, in its Subsystem for Linux (WSL).")
+if sys.platform == "win32":
+    sys.exit("On Windows, Descent runs in the Subsystem for Linux (WSL).")
 WORKFLOW = Path(str(workflow.current_basedir)).parent
 if not WORKFLOW.is_dir():
     sys.exit("Descent runs its steps from its own files: clone it, and name the clone's Snakefile.")

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
+import psutil
 import torch
 
 from descent import step
@@ -170,12 +171,11 @@ def check_and_send(file: Path, asked: Parts, pipe: Connection) -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    used = int(time.process_time())
-    resource.setrlimit(resource.RLIMIT_CPU, (used + SECONDS, used + SECONDS))
+    limits = {resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: int(time.process_time()) + SECONDS}
+    if sys.platform == "linux":  # elsewhere, address space is no measure of memory
+        limits[resource.RLIMIT_AS] = psutil.Process().memory_info().vms + MEMORY
+    for which, limit in limits.items():
+        resource.setrlimit(which, (limit, limit))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)  # for what it writes
         pipe.send(check_file(file, asked))
@@ -187,10 +187,12 @@ def check_files(asked: Mapping[Path, Parts]) -> Iterator[tuple[Path, Answer]]:
     # Once for all files: what PyTorch imports late, and the trajectories of the classes.
     for name in {"sgd", *chain.from_iterable(asked.values())}.intersection(names()):
         check(name, find(name))
-    context, left = get_context("fork"), list(asked)
+    # On macOS, a fork of a process with threads may hang; to start anew costs each file PyTorch's import.
+    context: Any = get_context("fork" if sys.platform == "linux" else "spawn")
+    left, cores = list(asked), len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count() or 1
     running: dict[Any, tuple] = {}  # pipe: file, process, when it must be done
     while left or running:
-        while left and len(running) < len(os.sched_getaffinity(0)):
+        while left and len(running) < cores:
             file, (ours, its) = left.pop(0), context.Pipe(duplex=False)
             process = context.Process(target=check_and_send, args=(file.resolve(), asked[file], its))
             process.start()

@@ -234,6 +234,11 @@ def axis(values: dict, spaced: dict) -> dict:
 def validate(config: Mapping, schema: Mapping) -> None:
     """Raise ValueError with one readable line if ``config``, but for its sweep, does not fit ``experiment_schema``."""
     fit({key: value for key, value in config.items() if key != "sweep"}, schema)
+    for key in ("networks", "variants"):
+        seen: dict[str, str] = {}
+        for name in config[key]:
+            if (first := seen.setdefault(name.lower(), name)) != name:
+                raise ValueError(f"{key}: {first} and {name} would be one folder where letters' case does not count")
 
 
 def validate_sweep(config: Mapping, schema: Mapping) -> None:
