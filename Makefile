@@ -56,7 +56,7 @@ lock: $(INSTALLED)  ## pin the newest versions that pyproject.toml allows, in re
 	$(VENV)/bin/uv pip compile --quiet --universal --upgrade --generate-hashes --no-header --python-version 3.11 --group dev pyproject.toml -o requirements.lock
 
 clean:  ## remove the results; keep MNIST and .venv
-	find results -mindepth 1 ! -name README.md -delete
+	find results/. ! -name . -prune ! -name README.md -exec rm -rf {} +
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "%-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -305,9 +305,8 @@ def now(device: str) -> float:
     return time.perf_counter()
 
 
-PEERS = {
-    f.__name__: f for f in (descent, jax_scan, torch_compile, eager, numpy_by_hand, lab_loop, products, matrix_rate)
-}
+TRAININGS = (descent, jax_scan, torch_compile, eager, numpy_by_hand, lab_loop)
+PEERS = {f.__name__: f for f in (*TRAININGS, products, matrix_rate)}
 
 
 def main() -> None:

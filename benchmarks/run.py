@@ -171,8 +171,8 @@ def grow(folder: Path, most_seeds: int, device: str) -> pd.DataFrame:
 
 
 def describe(data: Path, device: str) -> pd.DataFrame:
-    """One row: when and on what this is measured, with which versions and which commit, the matrix rate of large squares,
-    and µs an iteration and seed of the products of five seeds alone."""
+    """One row: when and on what this is measured, with which versions and which commit; the rate of products of large
+    squares, and µs an iteration and seed of the products of five seeds alone."""
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=HERE, capture_output=True, text=True)
     row = {
         "date": str(date.today()),
