@@ -51,7 +51,7 @@ def coverage(differences: np.ndarray) -> dict[str, float]:
         held["new seeds"] += over_seeds["x_low"] <= truth <= over_seeds["x_high"]
         low, high, _ = crossed_interval(drawn)
         held["new seeds and images"] += low <= truth <= high
-    return {name: count / DRAWS for name, count in held.items()}
+    return {name: float(count) / DRAWS for name, count in held.items()}
 
 
 def power(null: np.ndarray, lead: float, seeds: int, contrasts: int) -> float:
