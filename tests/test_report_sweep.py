@@ -33,7 +33,7 @@ BEHIND = "At most this many points behind the best: c 3.00."
                 BEHIND,
                 "The numbers of trials differ: more trials find a better setting.",
                 "a: the chosen lr is at the edge of its grid.",
-                "b: halves of the trials' seeds would have chosen lr 1 or lr 2.",
+                "Half of the trials' seeds would have chosen otherwise for b (lr 1 or lr 2).",
             ],
         ),
         (

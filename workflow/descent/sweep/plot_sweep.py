@@ -86,7 +86,8 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
     bare(panel)
     for optimizer, style in its_style.items():
         its = expected_best(trials.loc[trials["optimizer"] == optimizer, "validation_accuracy_mean"])
-        small.plot(range(1, len(its) + 1), error(pd.Series(its)), **style.line)
+        small.plot(range(1, len(its) + 1), error(pd.Series(its)), **style.line, label=optimizer)
+    small.legend(loc="lower right", fontsize=8)
     validation(small, trials)
     small.set_xlabel("trials drawn at random from the grid")
     note(

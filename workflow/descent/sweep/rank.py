@@ -133,8 +133,9 @@ def answer(table: pd.DataFrame) -> list[str]:
         lines.append("The numbers of trials differ: more trials find a better setting.")
     for row in table[table["edge"] != ""].to_dict("records"):
         lines.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
-    for row in table[table["other_choices"] != ""].to_dict("records"):
-        lines.append(f"{row['optimizer']}: halves of the trials' seeds would have chosen {row['other_choices']}.")
+    if others := table[table["other_choices"] != ""].to_dict("records"):
+        said = join(f"{row['optimizer']} ({row['other_choices']})" for row in others)
+        lines.append(f"Half of the trials' seeds would have chosen otherwise for {said}.")
     return lines
 
 
