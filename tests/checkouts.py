@@ -5,10 +5,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import yaml
 
 REPOSITORY = Path(__file__).parent.parent
@@ -139,3 +142,35 @@ def check_out_small(path: Path, small_mnist: tuple[Path, dict[str, str]]) -> Che
 
     checkout.edit_config(shrink)
     return checkout
+
+
+def csv_bytes(checkout):
+    root = checkout.path / "results"
+    return {str(file.relative_to(root)): file.read_bytes() for file in sorted(root.rglob("*.csv"))}
+
+
+def processes_in(folder):
+    """The processes at work in a folder: Snakemake and its steps."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.cwd().startswith(str(folder)) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_until(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def steps_in(folder, name):
+    """The processes of a step at work in a folder."""
+    found = []
+    for process in processes_in(folder):
+        with suppress(psutil.Error):
+            if module(name) in process.cmdline():
+                found.append(process)
+    return found

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from checkouts import REPOSITORY, Checkout, check_out_small, step
-from data import write_mnist
+from idx import write_mnist
 
 pytest.register_assert_rewrite("pages")
 torch.set_num_threads(1)

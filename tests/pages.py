@@ -1,5 +1,6 @@
 """A page taken apart."""
 
+import csv
 from html.parser import HTMLParser
 
 
@@ -41,3 +42,13 @@ class Page(HTMLParser):
             self.rows[-1][-1] += data
         if self.open[-2:] == ["figcaption", "code"]:  # a caption ends with its file
             self.file = data.removeprefix("results/")
+
+
+def rows_of(checkout, name) -> list[dict]:
+    with (checkout.path / f"results/{name}").open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def spread(row, figure, scale, digits) -> str:
+    mean, std = (float(row[f"{figure}_{part}"]) * scale for part in ("mean", "std"))
+    return f"{mean:.{digits}f} ± {std:.{digits}f}"

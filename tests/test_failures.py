@@ -1,0 +1,50 @@
+"""What is said of a failure."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+from checkouts import step, steps_in, wait_until
+
+
+def test_each_failed_job_is_named_with_its_variant(unstarted):
+    unstarted.edit_config(lambda c: c["training"].update(batch_size=5000))
+    run = unstarted.snakemake("--keep-going", check=False)
+    first, second, _ = run.stderr.splitlines()[-3:]
+    assert {line.partition(" failed: ")[0] for line in (first, second)} == {
+        "train text_100/custom_sgd",
+        "train text_100/torch_sgd",
+    }
+
+
+@pytest.mark.slow
+def test_ctrl_c_is_said_to_be_yours_and_nothing_failed(unstarted):
+    unstarted.edit_config(lambda c: c["training"].update(epochs=200))
+    run = unstarted.start()
+    wait_until(lambda: steps_in(unstarted.path, "train"))
+    time.sleep(4)
+    os.killpg(run.pid, signal.SIGINT)
+    told = run.communicate(timeout=30)[1]
+    assert told.splitlines()[-2:] == [
+        "You stopped the run.",
+        "Finished steps are kept; to go on, run the same command again.",
+    ]
+    assert " failed: " not in told
+
+
+def test_a_truncated_file_is_named_with_the_remedy(unstarted):
+    unstarted.snakemake("results/text_100/initial.csv")
+    initial = unstarted.path / "results/text_100/.intermediate/initial.safetensors"
+    initial.write_bytes(initial.read_bytes()[:-9])
+    target = "results/text_100/custom_sgd/training.csv"
+    run = step(
+        "train",
+        *("--mnist", unstarted.data, "--initial", initial, "--output", unstarted.path / target),
+        *("--implementation", "custom", "--optimizer", "sgd", "--hyperparameters", '{"lr": 1}'),
+        *("--epochs", 1, "--batch-size", 16),
+        check=False,
+    )
+    assert run.returncode and "Traceback" not in run.stderr
+    assert re.match(rf"{re.escape(str(initial))} cannot be read \(.*\): delete it and run again", run.stderr.strip())
