@@ -146,5 +146,5 @@ def test_a_training_of_another_config_is_refused_once_snakemake_has_lost_its_mem
     shutil.rmtree(twins.path / ".snakemake")
     (twins.path / "results/report.html").unlink()
     run = twins.snakemake(check=False)
-    assert run.returncode and f"is not of this config.yaml: {why}" in run.stdout
+    assert run.returncode and f"does not fit config.yaml: {why}" in run.stdout
     assert not (twins.path / "results/report.html").exists()

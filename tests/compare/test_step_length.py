@@ -63,7 +63,7 @@ def test_a_variant_with_steps_as_long_is_named_with_the_lead_over_it_on_each_net
     )
     (line,) = answer(VARIANTS, table)
     assert line.endswith(
-        "Beside fast, whose steps are as long, it is 0.06 points ahead on net (not shown to be real), 0.30 points "
+        "Against fast, with steps as long, it is 0.06 points ahead on net (not shown to be real), 0.30 points "
         "behind on other (real) and 0.10 points ahead on fourth."
     )
     lost = differences(("heavy", "slow"), ("heavy", "fast"), lead=math.nan)

@@ -86,9 +86,7 @@ def test_trainings_of_another_config_stop_the_report_with_variant_and_key(key, f
     run = twins.snakemake(check=False)
     assert run.returncode and not (twins.path / "results/report.html").exists()
     last = run.stderr.splitlines()[-2]
-    assert re.match(
-        rf"report failed: results/text_100/custom_sgd is not of this config.yaml: {key} is .*, but it", last
-    )
+    assert re.match(rf"report failed: results/text_100/custom_sgd does not fit config.yaml: {key} is .*, but it", last)
 
 
 @pytest.mark.slow
@@ -97,4 +95,4 @@ def test_a_sweeps_page_is_not_made_of_trials_of_another_config(swept_checkout):
     swept_checkout.snakemake("sweep", "--touch")
     (swept_checkout.path / "results/sweep.html").unlink()
     run = swept_checkout.snakemake("sweep", check=False)
-    assert run.returncode and "is not of this config.yaml: seeds is [1000, 1001, 1002], but it was" in run.stderr
+    assert run.returncode and "does not fit config.yaml: seeds is [1000, 1001, 1002], but it was" in run.stderr

@@ -21,7 +21,7 @@ def test_optimizers_that_may_be_the_best_are_told_from_those_behind():
 
 @pytest.mark.parametrize(
     ("first", "second", "said"),
-    [(0, 0, ""), (0, 1, "lr 0.1 or lr 1"), (None, 0, ""), (None, 1, "lr 1")],
+    [(0, 0, ""), (0, 1, "lr 0.1 and lr 1"), (None, 0, ""), (None, 1, "lr 1")],
 )
 def test_what_other_seeds_would_have_chosen_is_said_if_it_is_another_trial(first, second, said):
     grid = {"optimizer": "sgd", "lr": [0.1, 1], "schedule": "linear"}

@@ -9,14 +9,14 @@ from pages import Page, rows_of, spread
 
 RANKING = pd.DataFrame({"optimizer": ["a", "b", "c"], "may_be_best": [True, True, False], "edge": "", "trials": 9})
 RANKING = RANKING.assign(behind_at_most=[0.001, 0.002, 0.03], other_choices="", runs=10, lost_runs=0)
-BEHIND = "At most this many points behind the best: c 3.00."
+BEHIND = "Points behind the best, at most: c 3.00."
 
 
 @pytest.mark.parametrize(
     ("ranking", "lines"),
     [
         (RANKING, ["Each at its chosen setting, a and b may be the best.", BEHIND]),
-        (RANKING.drop(1), ["Each at its chosen setting, a is the best.", BEHIND]),
+        (RANKING.drop(1), ["Each at its chosen setting, a alone may be the best.", BEHIND]),
         (RANKING[:1], ["Only a could be ranked."]),
         (
             RANKING.assign(behind_at_most=math.nan, may_be_best=True),
@@ -32,7 +32,7 @@ BEHIND = "At most this many points behind the best: c 3.00."
                 BEHIND,
                 "The numbers of trials differ: more trials find a better setting.",
                 "a: the chosen lr is at the edge of its grid.",
-                "Half of the trials' seeds would have chosen otherwise for b (lr 1 or lr 2).",
+                "The two halves of the trials' seeds would not both choose the same for b (lr 1 or lr 2).",
             ],
         ),
         (
@@ -79,7 +79,7 @@ def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config(
     }
     said = " ".join(report_sweep.how(config))
     assert "the network small (8-8 hidden units, relu) for 5 epochs with minibatches of 64, shuffled anew in" in said
-    assert "the mean of 3 seeds on the last 5,000 training images, with which no run trains." in said
+    assert "the mean of 3 seeds on the last 5,000 training images, which no run trains on." in said
     assert "train again with 1 new seed, and are tested once." in said
     assert "Tuned: lr (sgd); lr and momentum (momentum); nothing (adam)." in said
     assert "Fixed: schedule linear (sgd and momentum); lr 0.1 (adam)." in said

@@ -72,7 +72,7 @@ class Run:
 
     @property
     def bits(self) -> tuple[str, str]:
-        """The same for trainings that are the same to the bit, in every minibatch and in the final parameters."""
+        """The same for trainings that are bit-identical, in every minibatch and in the final parameters."""
         return self.record["sha256"]["training.csv"], self.record["sha256"]["parameters.safetensors"]
 
     def describe_targets(self, targets: list[float]) -> list[dict[str, float]]:
@@ -99,7 +99,7 @@ def guesses(evaluation: pd.DataFrame) -> pd.Series:
 
 
 def same_bits(runs: Mapping[str, Run]) -> dict[str, list[str]]:
-    """The names of the trainings that are the same to the bit, by the first of them."""
+    """The names of the trainings that are bit-identical, by the first of them."""
     found: dict[tuple[str, str], list[str]] = {}
     for name, run in runs.items():
         found.setdefault(run.bits, []).append(name)

@@ -196,7 +196,7 @@ def sections(results: Path, judged: Mapping[str, pd.DataFrame]) -> list[Section]
     how = (
         "The lab's sheet printed the mean training loss over all epochs for two trainings with SGD and two with "
         "momentum. It is compared with the runs here that repeat the lab's settings. If both trained the same, the two "
-        "losses of a network would be further apart than stated in one of twenty cases."
+        "losses of a network would be further apart than stated in at most one of twenty cases."
     )
     return (
         [

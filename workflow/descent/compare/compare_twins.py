@@ -81,9 +81,9 @@ def answer(twins: pd.DataFrame) -> list[str]:
         return []
     same = (twins["verdict"] == IDENTICAL).sum()
     return [
-        "All twins are the same to the bit."
+        "All twins are bit-identical."
         if same == len(twins)
-        else f"{len(twins) - same} of {len(twins)} pairs of twins are not the same to the bit."
+        else f"{len(twins) - same} of {len(twins)} pairs of twins are not bit-identical."
     ]
 
 
@@ -91,7 +91,7 @@ def in_a_sentence(row: Row) -> str:
     """A row of twins.csv."""
     pair = f"{row['network']}: {row['custom']} and {row['torch']}"
     if row["verdict"] == IDENTICAL:
-        return f"{pair} are the same to the bit, in every minibatch loss and in the final parameters."
+        return f"{pair} are bit-identical, in every minibatch loss and in the final parameters."
     rule = (
         "the check finds no difference between their rules"
         if row["verdict"] == SAME_RULE
@@ -103,10 +103,10 @@ def in_a_sentence(row: Row) -> str:
         else f" (more than 10⁻³ from iteration {row['first_visible_iteration']:.0f} on)"
     )
     processors = (
-        f" They ran on processors with other instructions ({row['instructions']})." if row["instructions"] else ""
+        f" Their processors' vector instructions differ ({row['instructions']})." if row["instructions"] else ""
     )
     return (
-        f"{pair} are not the same to the bit; {rule}. A minibatch loss differs by at most "
+        f"{pair} are not bit-identical; {rule}. A minibatch loss differs by at most "
         f"{row['max_loss_difference']:.1e} nats{visible}, a final test accuracy by at most "
         f"{per_cent(row['max_accuracy_difference'])} points. Whether the mean accuracies differ is among the "
         f"differences above.{processors}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from descent.compare.statistics import SIGNIFICANT, crossed_interval, describe, holm
+from descent.compare.statistics import LEAST_SEEDS, SIGNIFICANT, crossed_interval, describe, holm
 from descent.run import Run, read_table
 from descent.words import Row, Section, count, interval, join, per_cent, spread
 
@@ -89,7 +89,7 @@ class Lead(NamedTuple):
 
 
 def lead(network: str, summary: pd.DataFrame, differences: pd.DataFrame) -> Lead:
-    """A variant that is the same to the bit is not the next one: ``differences`` does not have it."""
+    """A variant that is bit-identical is not the next one: ``differences`` does not have it."""
     ranked = summary[summary["network"] == network].dropna(subset="test_accuracy_mean")
     ranked = ranked.sort_values("test_accuracy_mean", ascending=False, kind="stable").to_dict("records")
     if not ranked:
@@ -139,7 +139,8 @@ def led_by(names: Sequence[str]) -> str:
 def verdict(its: Lead) -> str:
     if its.real is None:
         return ""
-    return f"it is better than {its.next}" if its.real else f"that it is better than {its.next} is not shown"
+    first = its.names[0] if len(its.names) > 1 else "it"
+    return f"{first} is better than {its.next}" if its.real else f"that {first} is better than {its.next} is not shown"
 
 
 def in_a_sentence(network: str, its: Lead, correction: int) -> str:
@@ -174,7 +175,7 @@ def sections(table: pd.DataFrame, leads: Mapping[str, Lead], shuffle: bool) -> l
             caption="Variants of a network share their start and their minibatches, so they are compared seed by seed. "
             f"The interval is that of one difference alone, for new initial parameters and new test images{order}. A "
             "difference is real if its p-value is below 0.05 after Holm's correction for the number of differences; "
-            "one that is not shown may still exist. Variants that are the same to the bit count once, under the name "
+            "one that is not shown may still exist. Variants that are bit-identical count once, under the name "
             "of the first.",
             file="differences.csv",
         ),
@@ -201,11 +202,17 @@ def as_list(table: pd.DataFrame) -> pd.DataFrame:
             "test accuracy, points": spread(row, "test_accuracy_difference", 100, 2) or "diverged",
             "95 % interval": interval(row, "test_accuracy_difference", 100, 2),
             "p, corrected": "" if math.isnan(row["p_holm"]) else f"{row['p_holm']:.1g}",
-            "real?": "too few seeds" if pd.isna(row["real"]) else "yes" if row["real"] else "not shown",
+            "real?": in_short(row),
             "test loss, nats": spread(row, "test_loss_difference") or "diverged",
         }
         for row in table.to_dict("records")
     )
+
+
+def in_short(row: Row) -> str:
+    if pd.isna(row["real"]):
+        return "too few seeds" if row["seeds"] < LEAST_SEEDS else ""  # one that diverged
+    return "yes" if row["real"] else "not shown"
 
 
 def as_matrix(table: pd.DataFrame) -> pd.DataFrame:

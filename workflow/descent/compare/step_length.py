@@ -51,7 +51,7 @@ def answer(variants: Mapping[str, Variant], differences: pd.DataFrame) -> list[s
         as_long = short.lr * times
         alike = [name for name, its in known.items() if its._replace(lr=short.lr) == short and isclose(its.lr, as_long)]
         if alike and (words := leads(fast, alike[0], within)):
-            lines.append(f"{line}. Beside {alike[0]}, whose steps are as long, it is {words}.")
+            lines.append(f"{line}. Against {alike[0]}, with steps as long, it is {words}.")
         else:
             lines.append(f"{line}, as those of {slow} with lr {as_long:.3g} would be.")
     return lines

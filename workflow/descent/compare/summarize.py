@@ -18,7 +18,7 @@ UNTRAINED_LOSS = 3  # nats: the loss of no minibatch of an untrained network is 
 KEY = ["network", "variant"]
 MAIN_COLUMNS = [*KEY, "test accuracy, %"]  # of the summary, for 80 columns
 
-Names = Mapping[str, Mapping[str, list[str]]]  # by network, the variants that are the same to the bit, as `same_bits`
+Names = Mapping[str, Mapping[str, list[str]]]  # by network, the variants that are bit-identical, as `same_bits`
 
 
 def describe_initial(network: str, initial: pd.DataFrame) -> Row:
@@ -95,7 +95,7 @@ def answer(summary: pd.DataFrame) -> list[str]:
     """Which variants diverged or only guess, and whether there are too few seeds."""
     lines = [" ".join(found)] if (found := problems(summary)) else []
     if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
-        few = f"{count(seeds, 'seed')} only: {LEAST_SEEDS} or more give intervals, and show which differences are real."
+        few = f"Only {count(seeds, 'seed')}: intervals and verdicts need {LEAST_SEEDS} or more."
         return [*lines, few]
     return lines
 
@@ -119,8 +119,18 @@ def problem_of(row: Row) -> tuple[str, str, str, str] | None:
     if row["guessing_seeds"]:
         where = f"{row['network']} ({row['guessing_seeds']} of {count(row['seeds'], 'seed')})"
         if row["highest_training_loss"] > UNTRAINED_LOSS:
-            return row["variant"], "only guesses", where, "Its loss rose at first: try a lower learning rate."
-        return row["variant"], "only guesses", where, "Its loss never fell: try a higher learning rate, or more epochs."
+            return (
+                row["variant"],
+                "only guesses",
+                where,
+                f"Its loss exceeded {UNTRAINED_LOSS}: try a lower learning rate.",
+            )
+        return (
+            row["variant"],
+            "only guesses",
+            where,
+            f"Its loss stayed below {UNTRAINED_LOSS}: try a higher learning rate, or more epochs.",
+        )
     return None
 
 
@@ -148,7 +158,7 @@ def section(summary: pd.DataFrame, names: Names) -> Section:
         "How well does each variant do?",
         table=pd.DataFrame(rows),
         caption="After the last epoch, on all test images: mean ± standard deviation over seeds, and Student's 95 % "
-        "interval of the mean, which is for these test images. The loss is the mean cross entropy.",
+        "interval of the mean, for these test images. The loss is the mean cross entropy.",
         file="summary.csv",
     )
 
@@ -169,7 +179,7 @@ def targets_section(results: Path, summary: pd.DataFrame, names: Names) -> Secti
         caption="Epochs until a test accuracy is reached, by the median seed; and the epoch after which the mean test "
         "loss is lowest, from `results/summary.csv`.",
         file="targets.csv",
-        folded="How soon does each variant get there?",
+        folded="How soon is each accuracy reached?",
     )
 
 
@@ -182,7 +192,7 @@ def epochs_to(targets: list[Row]) -> dict[str, str]:
 
 
 def once(summary: pd.DataFrame, names: Names) -> list[Row]:
-    """The rows of summary.csv, with a single one, that of the ``first``, for variants that are the same to the bit."""
+    """The rows of summary.csv, with a single one, that of the ``first``, for variants that are bit-identical."""
     return [
         row | {"first": row["variant"], "variant": ", ".join(names[row["network"]][row["variant"]])}
         for row in summary.to_dict("records")

@@ -13,7 +13,7 @@ from descent.experiment.variants import Variant, describe_network
 from descent.run import read_table
 from descent.words import Row, Section, count, join, spread
 
-ALIKE = {IDENTICAL: "the same to the bit", SAME_RULE: "not the same to the bit", DIFFERENT_RULE: "another rule"}
+ALIKE = {IDENTICAL: "bit-identical", SAME_RULE: "not bit-identical", DIFFERENT_RULE: "other rule"}
 
 
 def trained(networks: Mapping[str, Mapping[str, Any]], record: Row) -> str:

@@ -23,7 +23,7 @@ HIGHEST_LOSS = 10  # nats, the top of a figure; an untrained network has 2.3
 
 
 class Line(NamedTuple):
-    """A curve of one variant, or of several that are the same to the bit."""
+    """A curve of one variant, or of several that are bit-identical."""
 
     names: list[str]
     style: Style

@@ -25,7 +25,7 @@ def read_records(config: Mapping[str, Any], results: Path, trained: Iterable[tup
     for study, variant in trained:
         record = records[study, variant] = Run(results / study / variant).record
         if wrong := contradiction(asked[study], variant, record):
-            sys.exit(f"{results / study / variant} is not of this config.yaml: {wrong}. Delete it and run again.")
+            sys.exit(f"{results / study / variant} does not fit config.yaml: {wrong}. Delete it and run again.")
     return records
 
 
@@ -84,8 +84,8 @@ def sections(records: Mapping[tuple, Row], its: Mapping[str, Any]) -> list[Secti
             folded="Each training",
         ),
         Section(
-            lead="This was `config.yaml`. In a clone of Descent at that commit, with this file, the same command "
-            "repeats it: with the same versions and the same kind of processor, every CSV has the same bytes.",
+            lead="With the same commit, `config.yaml`, command, versions and kind of processor, every CSV has the same "
+            "bytes.",
             listing=yaml.safe_dump(its["config"], sort_keys=False, default_flow_style=None, width=100),
             folded="config.yaml",
         ),

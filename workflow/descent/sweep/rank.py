@@ -56,7 +56,7 @@ def other_choices(grid: Grid, trials: pd.DataFrame, trained: Mapping[str, Settin
     """What the halves of the trials' seeds would have chosen, in words; empty if both choose what all seeds do."""
     chosen, *halves = (trials.loc[trials[name], "trial"].tolist() for name in CHOICES)
     words = [in_words({name: trained[trial][name] for name in swept(grid)}) for half in halves for trial in half]
-    return " or ".join(words) if any(half not in ([], chosen) for half in halves) else ""
+    return " and ".join(words) if any(half not in ([], chosen) for half in halves) else ""
 
 
 def tolerance(trials: pd.DataFrame) -> float:
@@ -122,10 +122,10 @@ def answer(table: pd.DataFrame) -> list[str]:
         lines.append(f"Only {known['optimizer'].item()} could be ranked.")
     elif len(known):
         best = join(known.loc[may_be_best, "optimizer"])
-        lines.append(f"Each at its chosen setting, {best} {'is' if may_be_best.sum() == 1 else 'may be'} the best.")
+        lines.append(f"Each at its chosen setting, {best} {'alone ' * (may_be_best.sum() == 1)}may be the best.")
     if others := known[~may_be_best].to_dict("records"):
         behind = join(f"{row['optimizer']} {per_cent(row['behind_at_most'])}" for row in others)
-        lines.append(f"At most this many points behind the best: {behind}.")
+        lines.append(f"Points behind the best, at most: {behind}.")
     lines += [f"{row['optimizer']} is not ranked: {why_unranked(row)}." for row in unranked.to_dict("records")]
     if len(known) > 1 and known["behind_at_most"].isna().all():
         lines.append(f"With fewer than {LEAST_SEEDS} seeds, none can be ruled out.")
@@ -135,7 +135,7 @@ def answer(table: pd.DataFrame) -> list[str]:
         lines.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
     if others := table[table["other_choices"] != ""].to_dict("records"):
         said = join(f"{row['optimizer']} ({row['other_choices']})" for row in others)
-        lines.append(f"Half of the trials' seeds would have chosen otherwise for {said}.")
+        lines.append(f"The two halves of the trials' seeds would not both choose the same for {said}.")
     return lines
 
 
@@ -167,11 +167,11 @@ def section(table: pd.DataFrame) -> Section:
         table=shown if shown["lost"].any() else shown.drop(columns="lost"),
         caption="Means ± standard deviations over the seeds of the final runs, and the most points by which an "
         "optimizer can be behind the best. For new seeds and new test images, all these bounds hold, and a best "
-        "optimizer is among those that may be it, in 95 % of sweeps (Hsu's comparisons with the best). The order of "
+        "optimizer is marked yes, in 95 % of sweeps (Hsu's comparisons with the best). The order of "
         "those that may be the best is not shown. A seed is lost if it diverges, only guesses, or makes more than "
         f"{COLLAPSED} times as many errors as the median seed and errs on more than {COLLAPSED} % of the images; an "
         "optimizer that lost one is not ranked. Within half a point of the best validation accuracy, the largest "
-        "learning rate is so many times the smallest. Defaults are PyTorch's; SGD's lr of 0.001 is a placeholder.",
+        "lr is so many times the smallest. Defaults are those of the rule or class; SGD's lr of 0.001 is a placeholder.",
         file="sweep/ranking.csv",
     )
 

@@ -34,11 +34,11 @@ def how(config: Mapping[str, Any]) -> list[str]:
         f"with minibatches of {training['batch_size']}, {shuffled}. Seed by seed, they start from the same parameters "
         "and see the same minibatches.",
         f"A trial's accuracy is the mean of {count(sweep['seeds'], 'seed')} on the last {sweep['validation']:,} "
-        "training images, with which no run trains. The best trial and the default setting train again with "
+        "training images, which no run trains on. The best trial and the default setting train again with "
         f"{count(sweep['final_seeds'], 'new seed')}, and are tested once.",
-        f"Tuned: {by_optimizer(tuned)}. Fixed: {by_optimizer(fixed)}. What is not named has its default.",
-        "So the ranking is one of these settings, with these training images, this network and this many epochs; other "
-        "trials, from other seeds or a finer grid, might choose others.",
+        f"Tuned: {by_optimizer(tuned)}. Fixed: {by_optimizer(fixed)}. Everything else has its default.",
+        "The ranking holds for these settings, training images, network and epochs; other seeds or a finer grid might "
+        "choose other settings.",
         f"No interval covers a failure that no seed showed: one that befalls {RARE:.0%} of trainings stays unseen in "
         f"{unseen:.0%} of sweeps with {count(sweep['final_seeds'], 'final seed')}.",
     ]
