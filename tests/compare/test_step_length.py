@@ -51,6 +51,14 @@ def test_it_is_said_of_two_that_differ_in_momentum_alone(one, other, said):
     assert said is None or said in found[0]
 
 
+def test_each_setting_is_compared_once_with_that_of_the_least_momentum():
+    pairs = [("lighter", "slow"), ("heavy", "slow"), ("heavy", "lighter"), ("twin", "heavy"), ("twin", "slow")]
+    lines = answer(VARIANTS | {"twin": VARIANTS["heavy"] | {"implementation": "torch"}}, differences(*pairs))
+    assert [line.partition(",")[0] for line in lines] == ["lighter has the lr of slow", "heavy has the lr of slow"]
+    lines = answer({"a": SGD, "b": SGD | {"momentum": 0.999}}, differences(("b", "a")))
+    assert "makes steps 1000 times as long" in lines[0]
+
+
 def test_a_variant_with_steps_as_long_is_named_with_the_lead_over_it_on_each_network():
     table = pd.concat(
         [

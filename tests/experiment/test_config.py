@@ -131,7 +131,7 @@ def test_a_class_is_checked_by_its_signature(change, message):
         assert message is None
 
 
-@pytest.mark.parametrize("name", ["summary.csv", "curves.png", "test.pdf", "README.md", "report.html", "train.log"])
+@pytest.mark.parametrize("name", ["summary.csv", "curves.PNG", "test.pdf", "README.md", "report.html", "train.log"])
 def test_a_name_cannot_be_that_of_a_file_of_the_results(name):
     for place in ("networks", "variants"):
         config = copy.deepcopy(DEFAULT)

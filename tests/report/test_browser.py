@@ -162,7 +162,7 @@ def test_text_has_the_contrast_of_wcag_aa(open_page, scheme):
 def test_figures_have_alternative_text_and_tables_headers(open_page):
     page = open_page()
     assert page.locator("img").count() == 1
-    assert page.locator(".live[role=img]:not([aria-label])").count() == 0
+    assert page.locator(".live[role=group]:not([aria-label])").count() == 0
     assert page.locator("img:not([alt])").count() == 0
     assert page.locator("table:not(:has(th))").count() == 0
     assert page.locator("h1").count() == 1

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from checkouts import REPOSITORY
-from descent.drawing import COLOURS, GREY, Style, styles
+from descent.drawing import COLOURS, GREY, Style, scale_of_errors, styles
 from descent.report.plot_accuracies import plot_accuracies
 from descent.report.plot_curves import Line, by_epoch, plot_test, plot_training, smooth, to_json
+from matplotlib.figure import Figure
 
 
 def training(losses: np.ndarray) -> pd.DataFrame:
@@ -102,8 +103,24 @@ def test_a_loss_above_the_figure_has_a_mark_with_its_value_and_a_band_stays_abov
     assert band.get_paths()[0].vertices[:, 1].min() > 0
 
 
+def test_losses_that_all_are_above_the_figure_leave_its_axis_upright():
+    curve = by_epoch(pd.DataFrame({"seed": 0, "epoch": [0, 1, 2], "loss": [500.0, 800, 900], "accuracy": 0.1}))
+    bottom, top = plot_test([line(curve, losses=pd.Series([500.0, 800, 900]))], "title").axes[0].get_ylim()
+    assert bottom < top == 10
+
+
+@pytest.mark.parametrize(("worst", "best"), [(0.0178, 0.0175), (0.0008, 0.0003), (0.9, 0.01), (0.06, 0.024)])
+def test_a_scale_of_accuracies_has_at_least_two_ticks(worst, best):
+    panel = Figure().subplots()
+    scale_of_errors(panel, "x", worst, best)
+    low, high = sorted(panel.get_xlim())
+    assert sum(low <= tick <= high for tick in panel.get_xticks()) >= 2
+
+
 def test_the_pages_curves_have_every_minibatch_of_the_first_seed():
     measured = training(np.random.default_rng(0).random((40, 3)))
+    infinite = measured.replace({"loss": {measured["loss"].iloc[0]: np.inf}})
+    assert json.loads(to_json([line(smooth(measured, window=10))], {"a": SimpleNamespace(training=infinite)}))
     run = SimpleNamespace(training=measured)
     (its,) = json.loads(to_json([line(smooth(measured, window=10), names=["a", "b"])], {"a": run}))
     assert (its["names"], its["label"], its["minibatches"]["seed"]) == (["a", "b"], "a = b", 0)

@@ -176,16 +176,12 @@ SAME = {"small": {"slow": ["slow"], "fast": ["fast", "its_twin"]}}
 
 def test_the_answer_warns_of_few_seeds_and_of_diverged_variants():
     summary = SUMMARY.assign(seeds=2, diverged_seeds=[1, 0, 0], diverged_iteration=[30, math.nan, math.nan])
-    assert summarize.answer(summary) == [
-        "slow diverged on small (1 of 2 seeds, from iteration 30 on). Try a lower learning rate.",
+    summary = summary.assign(guessing_seeds=[1, 0, 2])
+    assert summarize.answer(pd.concat([summary, summary.assign(network="large")])) == [
+        "slow diverged; its_twin only guess: see their curves.",
         "Only 2 seeds: intervals and verdicts need 4 or more.",
     ]
     assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "diverged: 1 of 2 seeds"
-    twice = pd.concat([summary, summary.assign(network="large")])
-    assert summarize.problems(twice) == [
-        "slow diverged on small (1 of 2 seeds, from iteration 30 on) and large (1 of 2 seeds, from iteration 30 on). "
-        "Try a lower learning rate."
-    ]
 
 
 def test_equal_means_are_a_tie():
@@ -194,17 +190,22 @@ def test_equal_means_are_a_tie():
     assert long == "small: fast and slow tie with a test accuracy of 95.00 ± 0.20 %."
 
 
-@pytest.mark.parametrize(
-    ("highest", "advice"),
-    [
-        (2.5, "Its loss stayed below 3: try a higher learning rate, or more epochs."),
-        (1e6, "Its loss exceeded 3: try a lower learning rate."),
-    ],
-)
-def test_a_variant_that_only_guesses_is_said_to_with_the_advice_that_fits(highest, advice):
-    summary = SUMMARY.assign(guessing_seeds=[2, 0, 0], highest_training_loss=highest)
-    assert summarize.answer(summary) == [f"slow only guesses on small (2 of 5 seeds). {advice}"]
-    assert summarize.section(summary, SAME).table["test accuracy, %"][0] == "90.00 ± 0.20 (2 of 5 guess)"
+def test_at_a_networks_curves_stands_what_to_do_about_those_that_diverged_or_only_guess():
+    lost = {"seeds": 5, "diverged_seeds": 0, "guessing_seeds": 0, "highest_training_loss": 2.5}
+    far = lost | {"diverged_seeds": 2, "diverged_iteration": 30.0}
+    rows = [
+        lost | {"variant": "well"},
+        far | {"variant": "far, its_twin"},
+        lost | {"variant": "low", "guessing_seeds": 5},
+    ]
+    rows += [lost | {"variant": name, "guessing_seeds": 1, "highest_training_loss": 1e6} for name in ("a", "b")]
+    assert summarize.problems(rows) == [
+        "far, its_twin (2 of 5 seeds, from iteration 30 on) diverged. Try a lower learning rate.",
+        "low (5 of 5 seeds) only guess. Their loss stayed below 3: try a higher learning rate, or more epochs.",
+        "a (1 of 5 seeds) and b (1 of 5 seeds) only guess. Their loss exceeded 3: try a lower learning rate.",
+    ]
+    guessing = summarize.section(SUMMARY.assign(guessing_seeds=[2, 0, 0]), SAME).table
+    assert guessing["test accuracy, %"][0] == "90.00 ± 0.20 (2 of 5 guess)"
 
 
 def test_variants_that_are_the_same_to_the_bit_have_one_row_and_others_with_the_same_numbers_have_two():
@@ -432,7 +433,8 @@ def test_one_seed_a_diverged_run_and_no_twins_are_reported_as_such(checkout, sma
     assert "<script>alert" not in text and "&lt;script&gt;alert" in text
     page = Page(text)
     assert "Only 1 seed: intervals and verdicts need 4 or more." in page.text
-    assert page.text.count("far_off diverged on text_100 (1 of 1 seed, from iteration") == 2, "once at its figures"
+    assert "far_off diverged: see their curves." in page.text
+    assert re.search(r"far_off \(1 of 1 seed, from iteration \d+ on\) diverged\. Try a lower", page.text)
     assert "There are none here." in page.text
     assert not re.search(r"\bnan\b", page.text)
     assert "(diverged)" in (results / "text_100/.intermediate/curves.json").read_text()

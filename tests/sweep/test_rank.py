@@ -55,10 +55,21 @@ def final_run(accuracies: list[float], losses: list[float] | None = None, diverg
         (final_run([0.98, 0.97, 0.98, 0.97], diverged=(1,)), [1]),
         (final_run([0.98, 0.97, 0.98, 0.1], [0.1, 0.1, 0.1, 2.4]), [3]),
         (final_run([0.98, 0.5, 0.98, 0.97]), [1]),
+        (final_run([0.88, 0.87, 0.5, 0.88]), [2]),
+        (final_run([0.98, 0.5]), [1]),
         (final_run([0.5, 0.6, 0.4, 0.5]), []),
         (final_run([1, 1, 1, 0.98]), []),
     ],
-    ids=["all well", "diverged", "guesses", "collapsed", "all bad", "hardly an error"],
+    ids=[
+        "all well",
+        "diverged",
+        "guesses",
+        "collapsed",
+        "collapsed on hard data",
+        "one of two",
+        "all bad",
+        "hardly an error",
+    ],
 )
 def test_a_final_seed_is_lost_if_it_diverged_guesses_or_makes_far_more_errors_than_the_others(run, seeds):
     assert np.flatnonzero(lost(run)).tolist() == seeds

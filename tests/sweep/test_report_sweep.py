@@ -83,7 +83,7 @@ def test_how_the_optimizers_are_compared_is_said_with_the_numbers_of_the_config(
     assert "train again with 1 new seed, and are tested once." in said
     assert "Tuned: lr (sgd); lr and momentum (momentum); nothing (adam)." in said
     assert "Fixed: schedule linear (sgd and momentum); lr 0.1 (adam)." in said
-    assert "one that befalls 5% of trainings stays unseen in 95% of sweeps with 1 final seed." in said
+    assert "one that befalls 5 % of trainings stays unseen in 95 % of sweeps with 1 final seed." in said
 
 
 def test_the_page_and_the_markdown_show_the_same_answer_and_every_number_is_that_of_its_file(swept):

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from descent.files import written_whole
 from descent.run import Run
@@ -62,9 +62,10 @@ def scale_of_errors(panel: Axes, axis: Literal["x", "y"], worst: float, best: fl
     getattr(panel, f"set_{axis}scale")("log")
     getattr(panel, f"set_{axis}lim")(min(1, 1.1 * worst), best / 1.1)
     its = getattr(panel, f"{axis}axis")
-    its.set_major_locator(FixedLocator(ERRORS if worst > 10 * best else sorted(ERRORS + MORE_ERRORS)))
+    ticks = [error for error in (ERRORS if worst > 10 * best else ERRORS + MORE_ERRORS) if best <= error <= worst]
+    its.set_major_locator(FixedLocator(sorted(ticks)) if len(ticks) > 1 else MaxNLocator(4))
     its.set_minor_locator(NullLocator())
-    its.set_major_formatter(lambda value, _: f"{100 * (1 - value):g} %")
+    its.set_major_formatter(lambda value, _: f"{100 * (1 - value):.6g} %")
 
 
 def note(figure: Figure, text: str) -> None:

@@ -22,8 +22,10 @@ def show_news(results: Path, before: dict[Path, int]) -> None:
         if before.get(page) != inode:
             answer = results / PAGES[str(page.relative_to(results))]
             lines = answer.read_text(encoding="utf-8").splitlines()
-            width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 80
-            lines = [line if line.startswith("|") else fill(line, width, subsequent_indent="  ") for line in lines]
+            width = os.get_terminal_size(sys.stdout.fileno()).columns if sys.stdout.isatty() else 0
+            lines = [
+                line if line.startswith("|") else fill(line, width or 80, subsequent_indent="  ") for line in lines
+            ]
             show("\n".join(["", *lines, "", f"Open the report: {page}"]))
 
 

@@ -43,6 +43,10 @@ def per_cent(value: float, form: str = "z.2f") -> str:
     return "" if math.isnan(value) else f"{value * 100:{form}}"
 
 
+def times(factor: float) -> str:
+    return f"× {factor:.0f}" if factor >= 10 else f"× {factor:.2g}"
+
+
 def count(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
 

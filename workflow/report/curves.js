@@ -10,9 +10,10 @@
   };
 
   // The scale of a loss: from a value with one digit, where uPlot's ticks start, to just above the data.
-  function scale(log) {
-    const range = (u, least, most) => {
+  function scale(log, curves) {
+    const range = (u, above, most) => {
       if (most == null) return [null, null];
+      const least = Math.min(above, ...curves.flatMap((curve) => (curve.dotted || []).filter((v) => v > 0)));
       const unit = 10 ** Math.floor(Math.log10(least)), top = Math.min(most * 1.2, HIGHEST_LOSS);
       return [log ? Math.min(Math.floor(least / unit) * unit, top / 2) : 0, top];
     };
@@ -40,7 +41,7 @@
       draw(ctx);
       ctx.restore();
     };
-    // Bands of one standard deviation on both sides of each curve, beneath the curves.
+    // Bands of one standard deviation on both sides of each curve, beneath the curves; and dotted training losses.
     const bands = (u) => inside(u, (ctx) => {
       for (const curve of shown(u).filter((c) => c.std)) {
         const known = curve.x.map((_, t) => t).filter((t) => curve.std[t] != null);
@@ -53,6 +54,15 @@
         ctx.strokeStyle = curve.color;
         ctx.lineWidth = 0.5 * devicePixelRatio;
         ctx.stroke();
+      }
+      for (const curve of shown(u).filter((c) => metric === "loss" && c.dotted)) {
+        ctx.beginPath();
+        curve.x.forEach((x, t) => curve.dotted[t] != null && ctx.lineTo(u.valToPos(x, "x", true), u.valToPos(curve.dotted[t], "y", true)));
+        ctx.strokeStyle = curve.color;
+        ctx.lineWidth = 1.5 * devicePixelRatio;
+        ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
+        ctx.stroke();
+        ctx.setLineDash([]);
       }
     });
     // A cross where a seed diverged; and a triangle with the highest loss at the top edge if it is above.
@@ -100,7 +110,7 @@
         mount: (u, table) => legend.appendChild(table),
         markers: { dash: (u, i) => (curves[i - 1]?.dash?.length ? "dashed" : "solid"), width: 2 },
       },
-      scales: { x: { time: false }, y: metric === "loss" ? scale(log) : {} },
+      scales: { x: { time: false }, y: metric === "loss" ? scale(log, curves) : {} },
       axes: [
         { ...axis, label: x, ...(x === "epochs" && { incrs: [1, 2, 5, 10, 20, 50, 100] }) },
         { ...axis, size: 64, label: `${title} ${metrics[metric].title}`, values: (u, ticks) => ticks.map((v) => (v == null ? "" : metrics[metric].tick(v))) },
@@ -127,7 +137,7 @@
     const wanted = all.filter((line) => line.names.some((name) => names.includes(name)));
     if (live.dataset.kind !== "alone") {
       const x = live.dataset.kind === "test" ? "epochs" : "iteration";
-      return [x, wanted.map((line) => ({ ...line, ...line[x] }))];
+      return [x, wanted.map((line) => ({ ...line, ...line[x], dotted: x === "epochs" && line.epoch_losses }))];
     }
     const [line] = wanted, { seed, ...each } = line.minibatches;
     const raw = { label: `each minibatch of seed ${seed}`, color: GREY, thin: true, x: each.loss.map((_, t) => t), ...each };

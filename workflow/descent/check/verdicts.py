@@ -75,7 +75,7 @@ def sections(table: pd.DataFrame) -> list[Section]:
     rules = []
     for optimizer, its in table.groupby("optimizer"):
         its_class, right = its["torch"].iloc[0], (its["verdict"] != DIFFERENT).sum()
-        against = f"torch.optim.{its_class}" if its_class else "no class: checked for its properties"
+        against = f"`torch.optim.{its_class}`" if its_class else "no class: checked for its properties"
         rules.append({"rule": optimizer, "compared with": against, "settings": len(its), "right": right})
     wrong = table[table["verdict"] == DIFFERENT].rename(columns={"optimizer": "rule", "first_step": "from step"})
     wrong["from step"] = [f"{step:.0f}" if step == step else "" for step in wrong["from step"]]

@@ -130,7 +130,8 @@ def main(results: step.Results, networks: list[str], variants: list[str], mnist:
     table = pd.DataFrame(verdicts, columns=VERDICTS)
     for row in verdicts:
         print(f"{row['network']}: {row['optimizer']}: {row['verdict']}")
-    print("" if mnist else "the data is not MNIST: nothing is compared")
+    if not mnist:
+        print("the data is not MNIST: nothing is compared")
     write_table(results / "published.csv", pd.concat(figures)[FIGURES].astype({"epoch": "Int64"}))
     write_table(results / "reproduction.csv", table.astype({"seeds": "Int64"}))
 

@@ -1,7 +1,7 @@
 """Is a difference real? Variants of a network, and a variant of two networks, compared seed by seed."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -128,12 +128,12 @@ def answer(leads: Mapping[str, Lead]) -> str:
             verdicts.setdefault(verdict(leads[network]), []).append(network)
         said = (f"{its} on {join(on)}" if len(verdicts) > 1 else its for its, on in verdicts.items() if its)
         reached = join(f"{network} ({leads[network].reached} %)" for network in networks)
-        sentences.append(": ".join(filter(None, [f"{led_by(names)} on {reached}", "; ".join(said)])) + ".")
+        sentences.append(": ".join(filter(None, [f"{led_by(leads[networks[0]])} on {reached}", "; ".join(said)])) + ".")
     return " ".join(sentences)
 
 
-def led_by(names: Sequence[str]) -> str:
-    return f"{join(names)} tie" if len(names) > 1 else f"{names[0]} leads"
+def led_by(its: Lead) -> str:
+    return f"{join(its.names)} tie" if len(its.names) > 1 else f"{its.names[0]} leads"
 
 
 def verdict(its: Lead) -> str:
@@ -147,7 +147,7 @@ def in_a_sentence(network: str, its: Lead, correction: int) -> str:
     """A lead with its numbers, which were corrected for so many differences."""
     if not its.names:
         return f"{network}: every variant diverged."
-    line = f"{network}: {led_by(its.names)} with a test accuracy of {its.reached} %"
+    line = f"{network}: {led_by(its)} with a test accuracy of {its.reached} %"
     if its.next:
         mean, low, high = map(per_cent, its.figures)
         line += f", {mean} points above {its.next}"

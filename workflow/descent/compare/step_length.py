@@ -3,9 +3,10 @@
 Under a steady gradient g, v ← μ v + g tends to g / (1 − μ), so momentum's steps are 1 / (1 − μ) times as long.
 """
 
+import json
 from collections.abc import Mapping
 from math import isclose, isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -16,11 +17,11 @@ from descent.words import Row, join, per_cent
 
 
 class Steps(NamedTuple):
-    """How a variant of SGD steps; ``others`` is what else makes it, but for Nesterov's, whose steps are as long."""
+    """How a variant of SGD steps; ``others``, JSON, is all else but Nesterov's momentum, whose steps are as long."""
 
     lr: float
     momentum: float
-    others: dict[str, Any]
+    others: str
 
 
 def steps(variant: Variant) -> Steps | None:
@@ -30,26 +31,32 @@ def steps(variant: Variant) -> Steps | None:
     if its["optimizer"] != "sgd" or given.get("dampening"):
         return None
     others = {name: value for name, value in given.items() if name not in ("lr", "momentum", "nesterov")}
-    return Steps(given["lr"], given["momentum"], others | {name: its[name] for name in ("schedule", "warmup")})
+    others |= {name: its[name] for name in ("schedule", "warmup")}
+    return Steps(given["lr"], given["momentum"], json.dumps(others, sort_keys=True))
 
 
 def answer(variants: Mapping[str, Variant], differences: pd.DataFrame) -> list[str]:
-    """A sentence for each two variants of SGD in ``differences``, of differences.csv, with one lr and two momenta."""
+    """A sentence for each setting of SGD that ``differences``, of differences.csv, compare with one of less momentum.
+
+    The other one has the same lr, and the least momentum.
+    """
     within = differences[differences["network"] == differences["other_network"]].to_dict("records")
-    pairs = dict.fromkeys((row["other"], row["variant"]) for row in within)
-    known = {name: its for name in dict.fromkeys(sum(pairs, ())) if (its := steps(variants[name]))}
+    known: dict[Steps, str] = {}  # of variants with the same setting, twins, the first
+    for name in dict.fromkeys(name for row in within for name in (row["other"], row["variant"])):
+        if its := steps(variants[name]):
+            known.setdefault(its, name)
     lines = []
-    for pair in pairs:
-        if not all(name in known for name in pair):
+    for long, fast in known.items():
+        short = min(
+            (its for its in known if its._replace(momentum=0) == long._replace(momentum=0)),
+            key=lambda its: its.momentum,
+        )
+        if short.momentum >= long.momentum or long.momentum >= 1:
             continue
-        slow, fast = sorted(pair, key=lambda name: known[name].momentum)
-        short, long = known[slow], known[fast]
-        if short == long or short._replace(momentum=long.momentum) != long or long.momentum >= 1:
-            continue
-        times = (1 - short.momentum) / (1 - long.momentum)
-        line = f"{fast} has the lr of {slow}, but momentum {long.momentum:g} makes steps {times:.3g} times as long"
-        as_long = short.lr * times
-        alike = [name for name, its in known.items() if its._replace(lr=short.lr) == short and isclose(its.lr, as_long)]
+        factor = (1 - short.momentum) / (1 - long.momentum)
+        as_long, slow = short.lr * factor, known[short]
+        line = f"{fast} has the lr of {slow}, but momentum {long.momentum:g} makes steps {factor:.4g} times as long"
+        alike = [name for its, name in known.items() if its._replace(lr=short.lr) == short and isclose(its.lr, as_long)]
         if alike and (words := leads(fast, alike[0], within)):
             lines.append(f"{line}. Against {alike[0]}, with steps as long, it is {words}.")
         else:

@@ -92,46 +92,30 @@ def summarized(results: Path) -> pd.DataFrame:
 
 
 def answer(summary: pd.DataFrame) -> list[str]:
-    """Which variants diverged or only guess, and whether there are too few seeds."""
-    lines = [" ".join(found)] if (found := problems(summary)) else []
+    """Which variants diverged or only guess, on any network, and whether there are too few seeds."""
+    lost = {"diverged": summary["diverged_seeds"] > 0}
+    lost["only guess"] = (summary["guessing_seeds"] > 0) & ~lost["diverged"]
+    names = {what: summary.loc[its, "variant"].unique() for what, its in lost.items() if its.any()}
+    lines = [f"{'; '.join(f'{join(its)} {what}' for what, its in names.items())}: see their curves."] if names else []
     if (seeds := summary["seeds"].iloc[0]) < LEAST_SEEDS:
-        few = f"Only {count(seeds, 'seed')}: intervals and verdicts need {LEAST_SEEDS} or more."
-        return [*lines, few]
+        return [*lines, f"Only {count(seeds, 'seed')}: intervals and verdicts need {LEAST_SEEDS} or more."]
     return lines
 
 
-def problems(summary: pd.DataFrame) -> list[str]:
-    """A sentence for each variant that diverged or only guesses, and what to do."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for row in summary.to_dict("records"):
-        if problem := problem_of(row):
-            variant, what, where, advice = problem
-            found.setdefault((variant, what, advice), []).append(where)
-    return [f"{variant} {what} on {join(where)}. {advice}" for (variant, what, advice), where in found.items()]
-
-
-def problem_of(row: Row) -> tuple[str, str, str, str] | None:
-    """The variant of a row of summary.csv, its problem, where it has it, and what to do; None if it trained well."""
-    if row["diverged_seeds"]:
-        where = f"{row['network']} ({row['diverged_seeds']} of {count(row['seeds'], 'seed')}, from iteration "
-        where += f"{row['diverged_iteration']:.0f} on)"
-        return row["variant"], "diverged", where, "Try a lower learning rate."
-    if row["guessing_seeds"]:
-        where = f"{row['network']} ({row['guessing_seeds']} of {count(row['seeds'], 'seed')})"
-        if row["highest_training_loss"] > UNTRAINED_LOSS:
-            return (
-                row["variant"],
-                "only guesses",
-                where,
-                f"Its loss exceeded {UNTRAINED_LOSS}: try a lower learning rate.",
-            )
-        return (
-            row["variant"],
-            "only guesses",
-            where,
-            f"Its loss stayed below {UNTRAINED_LOSS}: try a higher learning rate, or more epochs.",
-        )
-    return None
+def problems(rows: list[Row]) -> list[str]:
+    """Of a network's rows of summary.csv, those that diverged or only guess, and what to do."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        of_seeds = f"of {count(row['seeds'], 'seed')}"
+        if row["diverged_seeds"]:
+            where = f"{row['diverged_seeds']} {of_seeds}, from iteration {row['diverged_iteration']:.0f} on"
+            found.setdefault("diverged. Try a lower learning rate.", []).append(f"{row['variant']} ({where})")
+        elif row["guessing_seeds"]:
+            high = row["highest_training_loss"] > UNTRAINED_LOSS
+            why = f"only guess. Their loss {'exceeded' if high else 'stayed below'} {UNTRAINED_LOSS}: try a "
+            why += "lower learning rate." if high else "higher learning rate, or more epochs."
+            found.setdefault(why, []).append(f"{row['variant']} ({row['guessing_seeds']} {of_seeds})")
+    return [f"{join(names)} {what}" for what, names in found.items()]
 
 
 def in_per_cent(row: Row) -> str:

@@ -56,8 +56,8 @@ def section(
             ),
         }
         for momentum, from_scratch, pytorchs in (
-            (False, "3: test accuracy of SGD from scratch", "4: torch.optim.SGD, overlaid"),
-            (True, "Optional: momentum from scratch", "Optional: torch.optim.SGD with momentum"),
+            (False, "3: test accuracy of SGD from scratch", "4: `torch.optim.SGD`, overlaid"),
+            (True, "Optional: momentum from scratch", "Optional: `torch.optim.SGD` with momentum"),
         ):
             for pair in twins[twins["network"] == network].to_dict("records"):
                 custom, torch, its = pair["custom"], pair["torch"], variants[pair["custom"]]

@@ -22,29 +22,38 @@ class Figure(NamedTuple):
 SAWTOOTH = " The sawtooth repeats every epoch because the order of the minibatches is fixed."
 
 
-def figures(variants: list[str], twins: Iterable[tuple[str, str]], shuffle: bool = False) -> list[Figure]:
+def figures(
+    variants: list[str], twins: Iterable[tuple[str, str]], smoothing: int = 1, shuffle: bool = False
+) -> list[Figure]:
     """All variants, against the iteration and the epochs; each pair of twins; and each variant alone.
 
     A twin of PyTorch's has no figure alone: it is in the pair's.
     """
     pairs = list(twins)
     alone = [variant for variant in variants if variant not in (torch for _, torch in pairs)]
-    overlaid = "Training loss and accuracy against the iteration, means and ± one standard deviation over seeds."
+    smoothed = f"running means over {smoothing} iterations"
+    overlaid = f"Training loss and accuracy, {smoothed}: mean and ± one standard deviation over seeds."
     return [
         Figure("curves", "all", variants, "training", overlaid + ("" if shuffle else SAWTOOTH)),
-        Figure("test", "test", variants, "test", "Test loss and accuracy after each epoch."),
+        Figure("test", "test", variants, "test", "Test loss and accuracy after each epoch; dotted: training loss."),
         *(
             Figure(
                 f"{custom}+{torch}",
                 "twins",
                 [custom, torch],
                 f"training of the twins {custom} and {torch}",
-                f"{custom} and {torch}: they coincide where the circles lie on the line.",
+                f"{custom} and {torch}, {smoothed}: they coincide where the circles lie on the line.",
             )
             for custom, torch in pairs
         ),
         *(
-            Figure(f"{name}/curves", "alone", [name], f"training of {name}", f"{name}, with every minibatch.")
+            Figure(
+                f"{name}/curves",
+                "alone",
+                [name],
+                f"training of {name}",
+                f"{name}, with every minibatch, and {smoothed}.",
+            )
             for name in alone
         ),
     ]

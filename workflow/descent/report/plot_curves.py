@@ -95,7 +95,9 @@ def draw(panels: Sequence[Axes], lines: Iterable[Line], split: str, log: bool = 
         losses.yaxis.set_minor_formatter(NullFormatter())
     else:
         losses.set_ylim(bottom=0)
-    losses.set_ylim(top=min(losses.get_ylim()[1], HIGHEST_LOSS))
+    bottom, top = losses.get_ylim()
+    top = min(top, HIGHEST_LOSS)
+    losses.set_ylim(min(bottom, top / 2), top)
     for line in lines:
         mean = getattr(line, split)["loss", "mean"]
         if mean.max() > HIGHEST_LOSS:
@@ -152,7 +154,7 @@ def to_json(lines: Sequence[Line], runs: Mapping[str, Run]) -> str:
     """What the page's charts show: mean and standard deviation of all curves, and each minibatch of the first seed."""
 
     def column(values: Iterable[float], digits: int) -> list[float | None]:
-        return [None if math.isnan(value) else float(f"{value:.{digits}g}") for value in values]
+        return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in values]
 
     def curve(frame: pd.DataFrame) -> dict[str, list[float | None]]:
         return (
@@ -171,10 +173,12 @@ def to_json(lines: Sequence[Line], runs: Mapping[str, Run]) -> str:
             {"names": line.names, "label": line.label, "diverged": line.diverged}
             | {"color": line.style.colour, "dash": line.style.dash, "circles": line.circles}
             | {"iteration": curve(line.training), "epochs": curve(line.test)}
+            | {"epoch_losses": column(line.losses, 5)}
             | {"minibatches": minibatches(runs[line.names[0]])}
             for line in lines
         ],
         separators=(",", ":"),
+        allow_nan=False,
     )
 
 

@@ -56,7 +56,8 @@ def main(
     experiment = provenance.experiment(config, records)
     write_json(results / "experiment.json", experiment)
     write_text(results / "summary.md", to_markdown(answer, summarized.table[summarize.MAIN_COLUMNS]))
-    shuffle = config["training"]["shuffle"]
+    shuffle, smoothing = config["training"]["shuffle"], config["curves"]["smoothing"]
+    smoothing = min([smoothing, *(record["iterations"] for record in records.values())])
     apart = twins[twins["verdict"] != compare_twins.IDENTICAL]
     write_page(
         results / "report.html",
@@ -74,9 +75,9 @@ def main(
         networks={
             network: shown(
                 results / network,
-                figures(list(variants), twins_of(variants), shuffle),
+                figures(list(variants), twins_of(variants), smoothing, shuffle),
                 {f"{row['custom']}+{row['torch']}" for row in apart[apart["network"] == network].to_dict("records")},
-                summarize.problems(summary[summary["network"] == network]),
+                summarize.problems([row for row in summarize.once(summary, once) if row["network"] == network]),
             )
             for network in networks
         },

@@ -15,9 +15,7 @@ from descent.drawing import bare, error, note, save, scale_of_errors, styles
 from descent.experiment.grids import default, swept
 from descent.experiment.variants import name_of
 from descent.sweep.choose import Grids, described_trials
-from descent.sweep.rank import ranked
-
-GUESSING = 0.9  # the error of a network that guesses
+from descent.sweep.rank import GUESSING, ranked
 
 
 def plot_sensitivity(trials: pd.DataFrame, others: dict[str, list[str]], defaults: dict[str, str]) -> Figure:
@@ -68,8 +66,8 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
     """From ranking.csv, each final seed, the mean and the bound; from trials.csv, the expected best of n trials."""
     figure = Figure(figsize=(10, 4.5), layout="constrained")
     panel, small = figure.subplots(1, 2, width_ratios=[2, 1])
-    its_style, tested = dict(zip(optimizers, styles())), ranking.dropna(subset="test_accuracy_mean")
-    best = tested.loc[tested["may_be_best"].notna(), "test_accuracy_mean"].max()
+    its_style, tested = dict(zip(optimizers, styles())), ranking.dropna(subset="may_be_best")
+    best = tested["test_accuracy_mean"].max()
     for x, row in enumerate(tested.to_dict("records")):
         colour = its_style[row["optimizer"]].colour
         seeds = np.array(row["test_accuracy_by_seed"].split(), dtype=float)
@@ -78,8 +76,7 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
         panel.hlines(mean, x - 0.35, x + 0.35, color=colour)
         panel.plot([x, x], [mean, least], color=colour)
         panel.hlines(least, x - 0.1, x + 0.1, color=colour)
-    may_be_best = np.flatnonzero(tested["may_be_best"] == True)  # noqa: E712 (it is missing for some)
-    for x in may_be_best:
+    for x in np.flatnonzero(tested["may_be_best"].astype(bool)):
         panel.plot([x - 0.5, x + 0.5], [0, 0], color="black", linewidth=4, transform=panel.get_xaxis_transform())
     panel.set_xticks(range(len(tested)), tested["optimizer"])
     panel.set_ylabel("test accuracy, %")

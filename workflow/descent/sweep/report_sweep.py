@@ -28,6 +28,7 @@ def how(config: Mapping[str, Any]) -> list[str]:
         its, varied = default(grid), swept(grid)
         tuned[join(varied or ["nothing"])].append(name)
         fixed[in_words({key: value for key, value in given(its).items() if key not in varied})].append(name)
+    used = {grid["optimizer"] for grid in sweep["optimizers"].values()}
     unseen = (1 - RARE) ** sweep["final_seeds"]
     return [
         f"All train the network {describe_network(sweep['network'], network)} for {count(training['epochs'], 'epoch')} "
@@ -36,19 +37,20 @@ def how(config: Mapping[str, Any]) -> list[str]:
         f"A trial's accuracy is the mean of {count(sweep['seeds'], 'seed')} on the last {sweep['validation']:,} "
         "training images, which no run trains on. The best trial and the default setting train again with "
         f"{count(sweep['final_seeds'], 'new seed')}, and are tested once.",
-        f"Tuned: {by_optimizer(tuned)}. Fixed: {by_optimizer(fixed)}. Everything else has its default.",
+        f"Tuned: {by_optimizer(tuned)}. Fixed: {by_optimizer(fixed)}. Everything else has its default"
+        + ("; SGD's lr of 0.001 is a placeholder." if "sgd" in used else "."),
         "The ranking holds for these settings, training images, network and epochs; other seeds or a finer grid might "
         "choose other settings.",
-        f"No interval covers a failure that no seed showed: one that befalls {RARE:.0%} of trainings stays unseen in "
-        f"{unseen:.0%} of sweeps with {count(sweep['final_seeds'], 'final seed')}.",
+        f"No interval covers a failure that no seed showed: one that befalls {RARE * 100:.0f} % of trainings stays "
+        f"unseen in {unseen * 100:.0f} % of sweeps with {count(sweep['final_seeds'], 'final seed')}.",
     ]
 
 
 def by_optimizer(found: Mapping[str, list[str]]) -> str:
     """What several optimizers have in common, with their names unless it is the same for all."""
-    found = {what: names for what, names in found.items() if what}
     alone = len(found) == 1
-    return "; ".join(what if alone else f"{what} ({join(names)})" for what, names in found.items()) or "nothing"
+    said = (what if alone else f"{what} ({join(names)})" for what, names in found.items() if what)
+    return "; ".join(said) or "nothing"
 
 
 def main(config: Annotated[dict, "the experiment, as JSON"], results: step.Results) -> None:
