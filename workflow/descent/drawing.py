@@ -60,7 +60,8 @@ def error(accuracy: Any) -> Any:
 def scale_of_errors(panel: Axes, axis: Literal["x", "y"], worst: float, best: float) -> None:
     """Let an axis show accuracies on the scale of their errors, from the ``worst`` error up to the ``best``."""
     getattr(panel, f"set_{axis}scale")("log")
-    getattr(panel, f"set_{axis}lim")(min(1, 1.1 * worst), best / 1.1)
+    worst, best = min(1, 1.1 * worst), best / 1.1
+    getattr(panel, f"set_{axis}lim")(worst, best)
     its = getattr(panel, f"{axis}axis")
     ticks = [error for error in (ERRORS if worst > 10 * best else ERRORS + MORE_ERRORS) if best <= error <= worst]
     its.set_major_locator(FixedLocator(sorted(ticks)) if len(ticks) > 1 else MaxNLocator(4))

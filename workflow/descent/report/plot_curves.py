@@ -19,6 +19,7 @@ from descent.report.figures import figures
 from descent.run import Run, same_bits
 
 METRICS = ("loss", "accuracy")
+MOST_INSIDE = 5  # names in a legend that is in its panel
 HIGHEST_LOSS = 10  # nats, the top of a figure; an untrained network has 2.3
 
 
@@ -63,7 +64,7 @@ def over_seeds(curves: pd.DataFrame) -> pd.DataFrame:
     return pd.concat({name: curves[name].agg(["mean", "std"], axis=1) for name in METRICS}, axis=1)
 
 
-def draw(panels: Sequence[Axes], lines: Iterable[Line], split: str, log: bool = True) -> None:
+def draw(panels: Sequence[Axes], lines: Sequence[Line], split: str, log: bool = True) -> None:
     """Draw the ``training`` or the ``test`` curves of some lines, loss and accuracy into two panels.
 
     A curve that ends because a seed diverged ends in a cross; where a loss is above the figure, a triangle at the top
@@ -107,7 +108,10 @@ def draw(panels: Sequence[Axes], lines: Iterable[Line], split: str, log: bool = 
     losses.set_ylabel(f"{split} loss (nats{', log scale' if log else ''})")
     accuracies.set_ylabel(f"{split} accuracy")
     accuracies.yaxis.set_major_formatter(PercentFormatter(1))
-    accuracies.legend(loc="lower right")
+    if len(lines) > MOST_INSIDE:
+        accuracies.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    else:
+        accuracies.legend(loc="lower right")
 
 
 def two_panels(title: str) -> tuple[Figure, Sequence[Axes]]:
@@ -145,7 +149,7 @@ def plot_test(lines: Sequence[Line], title: str) -> Figure:
         panels[0].plot(line.losses.index + 1, line.losses, color=line.style.colour, **dots)
     draw(panels, lines, "test")
     for panel in panels:
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     note(figure, "line: mean over seeds, band: ± one standard deviation; dotted: training loss, mean over the epoch")
     return figure
 
