@@ -95,8 +95,8 @@ def test_a_setting_reads_the_same_whatever_the_order_of_its_hyperparameters():
 
 
 def test_the_default_grids_have_as_many_trials_each():
-    assert {len(grids.points(grid)) for grid in GRIDS.values()} == {7}
-    assert name_of(grids.points(GRIDS["momentum"])[2]) == "sgd_lr=0.01_momentum=0.9_schedule=linear"
+    assert {len(grids.points(grid)) for grid in GRIDS.values()} == {9}
+    assert name_of(grids.points(GRIDS["momentum"])[4]) == "sgd_lr=0.1_momentum=0.9_schedule=linear"
     assert name_of(grids.default(GRIDS["momentum"])) == "sgd_lr=0.001_momentum=0.9_schedule=linear"
 
 
