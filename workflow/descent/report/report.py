@@ -17,7 +17,7 @@ from descent.report.page import TEMPLATES, data_uri, to_markdown, write_page
 from descent.run import Run, same_bits
 from descent.words import Section
 
-LAB = "Lab 3 of COMP 691, Deep Learning (spring 2023), from scratch and from PyTorch, with several seeds for every variant."
+LAB = "Lab 3 of COMP 691, Deep Learning (spring 2023), from scratch and from PyTorch, each variant with several seeds."
 
 
 def departures() -> Section:
