@@ -103,6 +103,14 @@ def test_a_loss_above_the_figure_has_a_mark_with_its_value_and_a_band_stays_abov
     assert band.get_paths()[0].vertices[:, 1].min() > 0
 
 
+def test_many_that_are_bit_identical_have_a_short_label():
+    curve = smooth(training(np.full((4, 2), 0.5)), window=2)
+    assert line(curve, names=["a", "b", "c"]).label == "a = b = c"
+    assert (
+        line(curve, names=[f"v{i}" for i in range(30)], diverged=True).label == "v0 = … = v29 (30 variants) (diverged)"
+    )
+
+
 def test_losses_that_all_are_above_the_figure_leave_its_axis_upright():
     curve = by_epoch(pd.DataFrame({"seed": 0, "epoch": [0, 1, 2], "loss": [500.0, 800, 900], "accuracy": 0.1}))
     bottom, top = plot_test([line(curve, losses=pd.Series([500.0, 800, 900]))], "title").axes[0].get_ylim()

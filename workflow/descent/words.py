@@ -51,6 +51,11 @@ def count(n: int, noun: str) -> str:
     return f"{n} {noun}" + ("" if n == 1 else "s")
 
 
+def alike(names: Sequence[str]) -> str:
+    """The label of variants that are bit-identical."""
+    return " = ".join(names) if len(names) < 4 else f"{names[0]} = … = {names[-1]} ({len(names)} variants)"
+
+
 def join(words: Iterable[str]) -> str:
     """Words as a list in a sentence: a, b and c."""
     *others, last = words

@@ -8,7 +8,7 @@ from descent import step
 from descent.compare.summarize import once, summarized
 from descent.drawing import Style, bare, error, note, save, scale_of_errors, styles_of
 from descent.run import Run, same_bits
-from descent.words import Row
+from descent.words import Row, alike
 
 
 def plot_accuracies(rows: list[Row], styles: dict[str, Style]) -> Figure:
@@ -31,7 +31,7 @@ def plot_accuracies(rows: list[Row], styles: dict[str, Style]) -> Figure:
             panel.plot(error(np.array([row["test_accuracy_low"], row["test_accuracy_high"]])), [y, y], color=colour)
             seen += seeds.tolist()
         diverged = [" (diverged)" if row["diverged_seeds"] else "" for row in its]
-        names = [row["variant"].replace(", ", " = ") for row in its]
+        names = [alike(row["variant"].split(", ")) for row in its]
         panel.set_yticks(range(len(its)), map(str.__add__, names, diverged))
         panel.set_ylim(len(its) - 0.5, -0.5)
         panel.set_title(network, loc="left", fontsize=10, fontweight="bold", parse_math=False)

@@ -17,6 +17,7 @@ from descent.drawing import GREY, Style, bare, note, save, styles_of
 from descent.files import write_text
 from descent.report.figures import figures
 from descent.run import Run, same_bits
+from descent.words import alike
 
 METRICS = ("loss", "accuracy")
 MOST_INSIDE = 5  # names in a legend that is in its panel
@@ -36,7 +37,7 @@ class Line(NamedTuple):
 
     @property
     def label(self) -> str:
-        return " = ".join(self.names) + (" (diverged)" if self.diverged else "")
+        return alike(self.names) + (" (diverged)" if self.diverged else "")
 
 
 def smooth(training: pd.DataFrame, window: int, diverged: Iterable[int] = ()) -> pd.DataFrame:
