@@ -103,7 +103,7 @@ def test_a_variant_alone_shows_each_minibatch_on_a_linear_axis_once_it_is_unfold
     page = open_page()
     page.locator("details:has(.live) summary").first.click()
     live = page.locator("details .live").first
-    assert live.locator("tr.u-series", has_text="each minibatch of seed 0").is_visible()
+    live.locator("tr.u-series", has_text="each minibatch of seed 0").wait_for()
     of_live = "document.querySelectorAll('details .live')[0].charts[0]"
     assert page.evaluate(f"{of_live}.data[1].filter((v) => v != null).length") == 2 * (1000 // 16)
     assert page.evaluate(f"{of_live}.scales.y.distr") == 1
