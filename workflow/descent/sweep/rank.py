@@ -96,7 +96,7 @@ def main(
             row |= {"other_choices": other_choices(grid, its, trained), "tolerance": tolerance(its)}
             row |= describe_final_runs("", chosen[optimizer])
         described.append(row)
-    ranks = rank({optimizer: run.correct for optimizer, run in chosen.items() if not lost(run).any()})
+    ranks = rank({its["optimizer"]: chosen[its["optimizer"]].correct for its in described if its.get("lost_runs") == 0})
     ranking = ranks.merge(pd.DataFrame(described), on="optimizer", how="right")
     ranking = ranking.sort_values("test_accuracy_mean", ascending=False, kind="stable")
     ranking = ranking.sort_values("may_be_best", key=pd.isna, kind="stable")  # last those that are not ranked
