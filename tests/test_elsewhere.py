@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 from checkouts import PACKAGE_PATH, Checkout, module
-from descent.experiment.studies import studies, train_options
+from descent.experiment.plan import plan
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ CAN_HIDE = subprocess.run(["unshare", "--mount", "sh", "-c", HIDE], capture_outp
 def test_a_training_and_the_check_need_no_proc(finished, tmp_path):
     """As macOS has none."""
     config = yaml.safe_load((finished.path / "config.yaml").read_text())
-    words = train_options(studies(config)["text_100"], "custom_sgd", "cpu")
+    words = plan(config)["train text_100 custom_sgd"]["options"]
     initial = finished.path / "results/text_100/.intermediate/initial.safetensors"
     words += f" --mnist {finished.data} --initial {initial} --output {tmp_path}"
     for step, options in (("train", words), ("check_optimizers", "")):

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from checkouts import REPOSITORY, check_out_small, step
-from descent.experiment.studies import studies, train_options
+from descent.experiment.plan import plan
 from descent.run import Run
 
 COMMANDS = ("slurmctld", "slurmd", "munged")
@@ -108,13 +108,10 @@ def test_a_sweep_survives_cancelled_jobs_and_a_crashed_node(slurm, tmp_path, sma
     assert trained() == trials + final
 
     # A few of the trials, trained again here.
-    study, local = (
-        studies(yaml.safe_load((remote.path / "config.yaml").read_text()))["sweep/trials"],
-        tmp_path / "local",
-    )
+    jobs, local = plan(yaml.safe_load((remote.path / "config.yaml").read_text())), tmp_path / "local"
     folder = remote.path / "results/sweep/trials"
     data = ["--mnist", remote.data, "--initial", folder / ".intermediate/initial.safetensors"]
-    for trial in sorted(study.variants)[::5]:
-        step("train", *data, *shlex.split(train_options(study, trial, "cpu")), "--output", local / trial)
+    for trial in sorted(job.split()[2] for job in jobs if job.startswith("train sweep/trials "))[::5]:
+        step("train", *data, *shlex.split(jobs[f"train sweep/trials {trial}"]["options"]), "--output", local / trial)
         one, other = Run(folder / trial).evaluation, Run(local / trial).evaluation
         pd.testing.assert_frame_equal(one, other, rtol=0, atol=1e-10)

@@ -18,8 +18,7 @@ RULES = {PACKAGE / f"optimizers/{name}.py" for name in names()}
 SNAKEFILE = [
     "descent.bar",
     "descent.experiment.config",
-    "descent.experiment.studies",
-    "descent.sources",
+    "descent.experiment.plan",
     "descent.terminal",
     "descent.train.device",
 ]  # what it imports

@@ -4,7 +4,7 @@ import yaml
 from cases import optimizers_in
 from checkouts import REPOSITORY
 from descent.experiment import grids
-from descent.experiment.studies import contradiction, initialize_options, options, studies, train_options, what_makes
+from descent.experiment.studies import contradiction, studies, what_makes
 from descent.experiment.variants import in_words, meaning, name_of, twin_hyperparameters, twins_of
 from descent.optimizers import FOLDER, own_sources
 from descent.report.figures import figures
@@ -29,13 +29,6 @@ SWEEP = {"network": "b", "validation": 100, "training": {"epochs": 5}, "seeds": 
 SWEEP["optimizers"] = {"sgd": {"optimizer": "sgd", "lr": [0.1, 1]}}
 
 
-def test_options_are_quoted_words_in_the_order_of_their_names():
-    assert options(seeds=[0, 1], drop_last=True, shuffle=False) == "--drop-last --seeds 0 1 --no-shuffle"
-    assert options(source=None, epochs=20) == "--epochs 20"
-    assert options(source="a b; $(x)") == "--source 'a b; $(x)'"
-    assert options(grids={"b": [1], "a": {"lr": 0.1}}) == """--grids '{"a": {"lr": 0.1}, "b": [1]}'"""
-
-
 def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs():
     alone = studies(CONFIG)
     tanh = {"hidden": [6], "activation": "tanh"}
@@ -53,20 +46,6 @@ def test_each_network_is_a_study_and_so_are_a_sweeps_trials_and_its_final_runs()
     assert final.training == trials.training | {"test": True}
     assert list(trials.variants) == ["sgd_lr=0.001", "sgd_lr=0.1", "sgd_lr=1"], "the default setting and the points"
     assert studies(CONFIG | {"sweep": SWEEP | {"network": "renamed"}}) == alone
-
-
-def test_a_trainings_options_are_the_same_whatever_the_order_of_the_keys_in_the_config():
-    adam = {"implementation": "custom", "optimizer": "adam", "lr": 1.0, "betas": [0.9, 0.99]}
-    expected = "--activation relu --device cpu --epochs 20 --evaluation-batch-size 256"
-    expected += (
-        """ --hyperparameters '{"betas": [0.9, 0.99], "lr": 1}' --implementation custom --optimizer adam """
-        "--schedule constant --no-shuffle --warmup 0"
-    )
-    for variant in (adam, dict(reversed(adam.items()))):
-        assert train_options(studies(CONFIG | {"variants": {"x": variant}})["a"], "x", "cpu") == expected
-    assert initialize_options(studies(CONFIG)["a"]) == (
-        "--activation relu --evaluation-batch-size 256 --hidden 8 8 --seeds 0 7"
-    )
 
 
 def test_twins_differ_in_their_implementation_alone_and_the_custom_one_comes_first():
@@ -106,9 +85,8 @@ def test_schedule_and_warmup_may_be_axes():
     assert name_of(grids.points(grid)[-1]) == "sgd_lr=0.1_schedule=cosine_warmup=0.05"
     assert name_of(grids.default(grid)) == "sgd_lr=0.1_schedule=constant_warmup=0"
     assert grids.edges(grid, grids.points(grid)[-1]) == ["warmup"]
-    options = train_options(studies(CONFIG | {"variants": {"x": grids.points(grid)[-1]}})["a"], "x", "cpu")
-    assert """--hyperparameters '{"lr": 0.1}' """ in options
-    assert options.endswith("--schedule cosine --no-shuffle --warmup 0.05")
+    its = meaning(grids.points(grid)[-1])
+    assert (its["hyperparameters"], its["schedule"], its["warmup"]) == ({"lr": 0.1}, "cosine", 0.05)
 
 
 def test_spaced_values_are_powers_of_ten_to_six_digits():

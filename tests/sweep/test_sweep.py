@@ -68,40 +68,6 @@ def test_other_test_labels_change_no_choice(swept_checkout):
     ]
 
 
-ROWS = {
-    "no edit": (lambda config: None, set()),
-    "keys in another order": (lambda c: c.update(sweep=dict(reversed(c["sweep"].items()))), {"report_sweep"}),
-    "a new point": (
-        lambda c: c["sweep"]["optimizers"]["sgd"]["lr"].insert(1, 0.02),
-        train(f"sgd_lr=0.02_momentum={m}" for m in (0, 0.9)) | TABLES,
-    ),
-    "a new optimizer": (
-        lambda c: c["sweep"]["optimizers"].update(adagrad={"optimizer": "adagrad", "lr": [0.1]}),
-        train(["adagrad_lr=0.1"]) | TABLES,
-    ),
-    "another optimizer with the same points": (
-        lambda c: c["sweep"]["optimizers"]["adam"].update(optimizer="adamw"),
-        train(["adamw_lr=0.001_schedule=linear", "adamw_lr=0.004_schedule=linear"]) | TABLES,
-    ),
-    "another network": (
-        lambda c: c["sweep"].update(network="code_50"),
-        {"initialize sweep/trials"} | train(TRIALS) | TABLES,
-    ),
-    "epochs": (lambda c: c["sweep"]["training"].update(epochs=1), train(TRIALS) | TABLES),
-    "targets": (lambda c: c["sweep"].update(targets=[0.6]), {"rank", "plot_sweep", "report_sweep"}),
-}
-
-
-FEW = ["no edit", "a new point", "targets"]
-
-
-@pytest.mark.parametrize("row", [row if row in FEW else pytest.param(row, marks=pytest.mark.slow) for row in ROWS])
-def test_an_edit_of_the_sweep_trains_exactly_what_is_new(row, swept_checkout):
-    edit, expected = ROWS[row]
-    swept_checkout.edit_config(edit)
-    assert stale(swept_checkout) == expected
-
-
 @pytest.mark.slow
 def test_more_final_runs_train_the_chosen_and_the_default_settings_alone(swept_checkout):
     swept_checkout.edit_config(lambda config: config["sweep"].update(final_seeds=5))

@@ -5,8 +5,6 @@ rule check_optimizers:
         "logs/check_optimizers.log",
     priority: 1  # a wrong rule shows before the trainings
     params:
-        code=code("check.check_optimizers", *RULES),
-        torch=version("torch"),
-        options=options(twins=twin_hyperparameters(config["variants"])),
+        **planned("check_optimizers"),
     shell:
         step("check.check_optimizers", "{params.options} --output {output}")

@@ -2,34 +2,31 @@
 
 import atexit
 import json
-from functools import cache
-from importlib.metadata import version
 
 from descent import bar, terminal
 from descent.data import idx_files
-from descent.experiment import grids, studies
-from descent.experiment.variants import twin_hyperparameters, twins_of
-from descent.optimizers import names, own_sources
-from descent.optimizers._classes import package_version
+from descent.experiment import grids
+from descent.experiment.plan import folder, plan
+from descent.experiment.studies import studies
+from descent.experiment.variants import twins_of
 from descent.report.figures import figures, files
-from descent.sources import digest, sources
 from descent.train.device import choose, environment
 
 RESULTS = Path("results").absolute()  # Snakemake leaves --directory before the last words
 BEFORE = terminal.pages(RESULTS)
 terminal.calm(logger)
-STUDIES = studies.studies(config)
 NETWORKS, VARIANTS = list(config["networks"]), list(config["variants"])
 TWINS = twins_of(config["variants"])
 CUSTOM, TORCH = [custom for custom, _ in TWINS], [torch for _, torch in TWINS]
 FIGURES = files(figure.name for figure in figures(VARIANTS, TWINS))
 DEVICE = choose(config["device"])
+PLAN = plan(config, DEVICE)
 
 os.environ |= environment()
 
 
 wildcard_constraints:
-    study="|".join(STUDIES),
+    study="|".join(studies(config)),
 
 
 # `--resources gpu=1` limits the GPUs of this machine, not those of a cluster.
@@ -42,26 +39,10 @@ def step(name, arguments):
     return f"trap '' PIPE; python -m descent.{name} {arguments} 2>&1 | (tee {{log}} || :)"
 
 
-@cache
-def code(name, *files):
-    """A checksum of the code that a step imports, and of other ``files``, in workflow/ or elsewhere.
-
-    As a parameter, it makes the results of other code stale, whatever the files' times.
-    """
-    return digest(sources(f"descent.{name}") + [WORKFLOW / file for file in files])
-
-
-RULES = [file for name in names() for file in own_sources("custom", name)]
-
-
-def code_of_training(wildcards):
-    variant = STUDIES[wildcards.study].variants[wildcards.variant]
-    return code("train.train", *own_sources(variant["implementation"], variant["optimizer"]))
-
-
-def options(**values):
-    """The options of a step, as a function: Snakemake would take the braces of JSON for wildcards."""
-    return lambda wildcards: studies.options(**values)
+def planned(rule):
+    """The parameters of a rule's jobs, as functions of their wildcards: Snakemake would take JSON's braces for some."""
+    names = next(its for job, its in PLAN.items() if job.split()[0] == rule)
+    return {name: lambda wildcards, name=name: PLAN[" ".join([rule, *wildcards])][name] for name in names}
 
 
 def final_runs(wildcards):

@@ -11,8 +11,7 @@ rule summarize:
     log:
         "logs/summarize.log",
     params:
-        code=code("compare.summarize"),
-        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
+        **planned("summarize"),
     shell:
         step("compare.summarize", "{params.options}")
 
@@ -26,8 +25,7 @@ rule compare_twins:
     log:
         "logs/compare_twins.log",
     params:
-        code=code("compare.compare_twins"),
-        options=options(results="results", networks=NETWORKS, custom=CUSTOM, torch=TORCH),
+        **planned("compare_twins"),
     shell:
         step("compare.compare_twins", "{params.options}")
 
@@ -42,8 +40,6 @@ rule compare_published:
     log:
         "logs/compare_published.log",
     params:
-        code=code("compare.compare_published", "resources/published.csv"),
-        mnist="--no-mnist" if "sha256" in config["data"] else "--mnist",  # without other checksums, the data is MNIST
-        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
+        **planned("compare_published"),
     shell:
-        step("compare.compare_published", "{params.options} {params.mnist}")
+        step("compare.compare_published", "{params.options}")

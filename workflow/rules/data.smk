@@ -1,9 +1,7 @@
 # Each data set has a file of its own, so that another `data` touches no other. The folder is looked at only if it is
 # missing; it is no parameter, as the same files from elsewhere are the same data.
-SOURCE = os.path.expandvars(os.path.expanduser(config["data"]["source"] or ""))
-CHECKSUMS = config["data"].get("sha256")
-DATA_NAME = os.path.basename(os.path.abspath(SOURCE)) if CHECKSUMS else "MNIST"
-DATA = f"resources/{idx_files.data_set(CHECKSUMS)}.safetensors"
+SOURCE = folder(config["data"])
+DATA = f"resources/{idx_files.data_set(config['data'].get('sha256'))}.safetensors"
 with one_line_for_a_mistake("config.yaml: data.source"):
     os.environ |= {"DESCENT_SOURCE": SOURCE and os.path.abspath(SOURCE)}
     if SOURCE and not os.path.exists(DATA):
@@ -16,7 +14,6 @@ rule download_mnist:
     log:
         "logs/download_mnist.log",
     params:
-        code=code("data.download_mnist"),
-        options=options(sha256=CHECKSUMS),
+        **planned("download_mnist"),
     shell:
         step("data.download_mnist", "{params.options} --output {output}")

@@ -7,10 +7,7 @@ rule plot_curves:
     log:
         "logs/{study}/plot_curves.log",
     params:
-        code=code("report.plot_curves"),
-        options=options(
-            variants=VARIANTS, custom=CUSTOM, torch=TORCH, smoothing=config["curves"]["smoothing"], data=DATA_NAME
-        ),
+        **planned("plot_curves"),
     shell:
         step("report.plot_curves", "{params.options} --folder results/{wildcards.study}")
 
@@ -24,8 +21,7 @@ rule plot_accuracies:
     log:
         "logs/plot_accuracies.log",
     params:
-        code=code("report.plot_accuracies"),
-        options=options(results="results", networks=NETWORKS, variants=VARIANTS),
+        **planned("plot_accuracies"),
     shell:
         step("report.plot_accuracies", "{params.options}")
 
@@ -40,17 +36,6 @@ COMPARED = [
 ]
 
 
-TEMPLATES = [
-    "report.html.j2",
-    "departures.md",
-    "page.html.j2",
-    "page.css",
-    "curves.js",
-    "uplot/uPlot.iife.min.js",
-    "uplot/uPlot.min.css",
-]
-
-
 rule report:
     input:
         TRAINED,
@@ -62,11 +47,6 @@ rule report:
     log:
         "logs/report.log",
     params:
-        code=code("report.report", *(f"report/{template}" for template in TEMPLATES)),
-        options=options(
-            config=json.dumps({key: value for key, value in config.items() if key != "sweep"}),
-            results="results",
-            data=DATA_NAME,
-        ),
+        **planned("report"),
     shell:
         step("report.report", "{params.options}")

@@ -1,6 +1,6 @@
 # `snakemake sweep`: every optimizer's trials, the choice by validation accuracy, the final runs, and their page.
 
-SWEEP, GRIDS = config["sweep"], config["sweep"]["optimizers"]
+GRIDS = config["sweep"]["optimizers"]
 
 
 localrules:
@@ -21,8 +21,7 @@ checkpoint choose:
     log:
         "logs/sweep/choose.log",
     params:
-        code=code("sweep.choose", *RULES),
-        options=options(grids=GRIDS, runs="results/sweep/trials", output="results/sweep"),
+        **planned("choose"),
     shell:
         step("sweep.choose", "{params.options}")
 
@@ -36,8 +35,7 @@ rule rank:
     log:
         "logs/sweep/rank.log",
     params:
-        code=code("sweep.rank"),
-        options=options(grids=GRIDS, targets=SWEEP["targets"], runs="results/sweep/final", output="results/sweep"),
+        **planned("rank"),
     shell:
         step("sweep.rank", "{params.options}")
 
@@ -51,8 +49,7 @@ rule plot_sweep:
     log:
         "logs/sweep/plot_sweep.log",
     params:
-        code=code("sweep.plot_sweep"),
-        options=options(grids=GRIDS, output="results/sweep"),
+        **planned("plot_sweep"),
     shell:
         step("sweep.plot_sweep", "{params.options}")
 
@@ -70,10 +67,7 @@ rule report_sweep:
     log:
         "logs/sweep/report_sweep.log",
     params:
-        code=code(
-            "sweep.report_sweep", *(f"report/{template}" for template in ("sweep.html.j2", "page.html.j2", "page.css"))
-        ),
-        options=options(config=json.dumps(config), results="results"),
+        **planned("report_sweep"),
     shell:
         step("sweep.report_sweep", "{params.options}")
 

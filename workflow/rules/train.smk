@@ -10,9 +10,7 @@ rule initialize:
         mem_mb=2000,
         runtime=10,  # minutes
     params:
-        code=code("train.initialize"),
-        torch=version("torch"),
-        options=lambda wildcards: studies.initialize_options(STUDIES[wildcards.study]),
+        **planned("initialize"),
     shell:
         step("train.initialize", "--mnist {input.mnist} {params.options} --output results/{wildcards.study}")
 
@@ -39,10 +37,7 @@ rule train:
         mem_mb=2000,
         runtime=60,  # minutes
     params:
-        code=code_of_training,
-        torch=version("torch"),
-        package=lambda wildcards: package_version(STUDIES[wildcards.study].variants[wildcards.variant]["optimizer"]),
-        options=lambda wildcards: studies.train_options(STUDIES[wildcards.study], wildcards.variant, DEVICE),
+        **planned("train"),
     shell:
         step(
             "train.train",

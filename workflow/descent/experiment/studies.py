@@ -1,8 +1,7 @@
-"""What config.yaml asks to train, as studies, and the options that the steps get."""
+"""What config.yaml asks to train, as studies, and whether a training is what it asks for."""
 
 import ast
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -46,28 +45,6 @@ def studies(config: Mapping[str, Any]) -> dict[str, Study]:
     return found
 
 
-def options(**values: Any) -> str:
-    """Command-line options in the order of their names, quoted for the shell.
-
-    seeds=[0, 1] gives --seeds 0 1, drop_last=False gives --no-drop-last, a mapping gives JSON, None gives nothing.
-    """
-    words = []
-    for name, value in sorted(values.items()):
-        name = name.replace("_", "-")
-        match value:
-            case None:
-                pass
-            case bool():
-                words.append(f"--{name}" if value else f"--no-{name}")
-            case dict():
-                words += [f"--{name}", json.dumps(value, sort_keys=True)]
-            case list():
-                words += [f"--{name}", *map(str, value)]
-            case _:
-                words += [f"--{name}={value}"] if str(value).startswith("-") else [f"--{name}", str(value)]
-    return shlex.join(words)
-
-
 def what_makes(study: Study, name: str) -> dict[str, Any]:
     """Everything in the run.json of a variant that makes its training, as the study asks for it."""
     usual = {"validation": 0, "test": False, "data": study.data, "seeds": study.seeds}
@@ -97,15 +74,3 @@ def contradiction(study: Study, name: str, record: Mapping[str, Any]) -> str:
 def structure(source: str) -> str:
     """A program without its comments and its layout."""
     return ast.dump(ast.parse(source))
-
-
-def initialize_options(study: Study) -> str:
-    """What `initialize` needs of a study."""
-    return options(seeds=study.seeds, evaluation_batch_size=study.training["evaluation_batch_size"], **study.network)
-
-
-def train_options(study: Study, name: str, device: str) -> str:
-    """What `train` needs of a study and of one of its variants."""
-    return options(
-        activation=study.network["activation"], device=device, **study.training, **meaning(study.variants[name])
-    )

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 from collections.abc import Iterable
+from functools import cache
 from importlib.metadata import distribution, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -82,9 +83,11 @@ def hyperparameters(parameters: Iterable[inspect.Parameter]) -> tuple[dict[str, 
     return defaults, required
 
 
+@cache
 def package_version(name: str) -> str | None:
     """The installed package of a class with an import path, and its version; None for others."""
-    module = name.rpartition(".")[0]
+    if not (module := name.rpartition(".")[0]):
+        return None
     owners = sorted(set(packages_distributions().get(module.partition(".")[0], [])))
     owned = [its for its in owners if any(file_of(module) == each.locate() for each in distribution(its).files or [])]
     return ", ".join(f"{its} {version(its)}" for its in owned) or None
