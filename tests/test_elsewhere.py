@@ -21,19 +21,12 @@ def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path
     assert (path / "results/text_100/torch_sgd/training.csv").exists()
 
 
-@pytest.mark.slow
-def test_it_runs_in_another_folder(small_checkout, tmp_path):
-    def keep_two(config):
-        config["networks"].pop("code_50")
-        config["variants"] = {name: config["variants"][name] for name in ("custom_sgd", "torch_sgd")}
-
-    small_checkout.edit_config(keep_two)
-    folder = tmp_path / "elsewhere"
-    folder.mkdir()
-    shutil.copy(small_checkout.path / "config.yaml", folder)
+def test_it_runs_in_another_folder(small_checkout, twins):
+    twins.edit_config(lambda config: config["curves"].update(smoothing=4))
     small_checkout.edit_config(lambda config: config.update(device="cuda"))  # in the checkout; nothing reads it
-    run = small_checkout.snakemake("--directory", str(folder))
-    assert run.stdout.endswith(f"Open the report: {folder}/results/report.html\n")
+    run = small_checkout.snakemake("--directory", str(twins.path))
+    assert twins.jobs(run.stderr) == {"plot_curves text_100", "report"}, "what another clone trained stays"
+    assert run.stdout.endswith(f"Open the report: {twins.path}/results/report.html\n")
     assert not (small_checkout.path / "resources").exists()
 
 

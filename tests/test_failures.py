@@ -1,14 +1,12 @@
 """What is said of a failure."""
 
-import os
 import re
-import signal
-import time
 
 import pytest
-from checkouts import step, steps_in, wait_until
+from checkouts import step
 
 
+@pytest.mark.slow
 def test_each_failed_job_is_named_with_its_variant(unstarted):
     unstarted.edit_config(lambda c: c["training"].update(batch_size=5000))
     run = unstarted.snakemake("--keep-going", check=False)
@@ -17,21 +15,6 @@ def test_each_failed_job_is_named_with_its_variant(unstarted):
         "train text_100/custom_sgd",
         "train text_100/torch_sgd",
     }
-
-
-@pytest.mark.slow
-def test_ctrl_c_is_said_to_be_yours_and_nothing_failed(unstarted):
-    unstarted.edit_config(lambda c: c["training"].update(epochs=200))
-    run = unstarted.start()
-    wait_until(lambda: steps_in(unstarted.path, "train"))
-    time.sleep(4)
-    os.killpg(run.pid, signal.SIGINT)
-    told = run.communicate(timeout=30)[1]
-    assert told.splitlines()[-2:] == [
-        "You stopped the run.",
-        "Finished steps are kept; to go on, run the same command again.",
-    ]
-    assert " failed: " not in told
 
 
 def test_a_truncated_file_is_named_with_the_remedy(unstarted):

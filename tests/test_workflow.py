@@ -93,52 +93,87 @@ def test_the_logs_running_means_are_the_labs(finished):
         assert float(said[2]) == pytest.approx(since_the_first["accuracy"].mean() * 100, abs=0.06)
 
 
-@pytest.mark.slow
-def test_a_new_optimizer_is_a_file_and_a_line_of_the_config(checkout):
-    rule = "import torch\n\n\ndef signsgd(w, g, *, lr, scale=1.0):\n    w.sub_(torch.sign(g), alpha=lr * scale)\n"
-    (checkout.path / "workflow/descent/optimizers/signsgd.py").write_text(rule)
-    mine = {"implementation": "custom", "optimizer": "signsgd", "lr": 0.001, "scale": 2.0}
-    checkout.edit_config(lambda config: config["variants"].update(mine=mine))
-    assert {job for job in checkout.stale() if job.startswith("train")} == {
-        "train text_100 mine",
-        "train code_50 mine",
-    }
-    checkout.snakemake("results/text_100/mine/evaluation.csv")
-    evaluation = pd.read_csv(checkout.path / "results/text_100/mine/evaluation.csv")
-    assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
-    for wrong, message in {
-        "implementation": "variants.mine.implementation: 'torch' is not one of custom",
-        "momentum": "variants.mine: unknown key 'momentum'",
-    }.items():
-        value = "torch" if wrong == "implementation" else 0.5
-        checkout.edit_config(lambda config: config["variants"].update(mine=mine | {wrong: value}))  # noqa: B023
-        assert f"config.yaml: {message}" in checkout.snakemake(check=False).stderr
+SIGN = "import torch\n\n\ndef signsgd(w, g, *, lr, scale=1.0):\n    w.sub_(torch.sign(g), alpha=lr * scale)\n"
+NOISY = """
+import torch
 
 
-@pytest.mark.slow
-def test_a_class_is_a_line_of_the_config_by_its_name_or_its_import_path(checkout):
-    mine = {
-        "free": {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", "lr": 1.0, "warmup_steps": 10},
-        "nadam": {"implementation": "torch", "optimizer": "nadam", "lr": 0.01, "schedule": "cosine", "warmup": 0.1},
-    }
-    checkout.edit_config(lambda config: config["variants"].update(mine))
-    checkout.snakemake(*(f"results/text_100/{name}/run.json" for name in mine))
+class Noisy:
+    def __init__(self, parameters, lr=0.1):
+        self.parameters, self.lr = list(parameters), lr
+
+    def zero_grad(self):
+        for w in self.parameters:
+            w.grad = None
+
+    @torch.no_grad()
+    def step(self):
+        for w in self.parameters:
+            w -= self.lr * (w.grad + 0.01 * torch.randn_like(w))
+"""
+MINE = {
+    "sign": {"implementation": "custom", "optimizer": "signsgd", "lr": 0.001, "scale": 2.0},
+    "noisy": {"implementation": "custom", "optimizer": "noisy", "lr": 0.2},
+    "free": {"implementation": "torch", "optimizer": "schedulefree.SGDScheduleFree", "lr": 1.0, "warmup_steps": 10},
+    "nadam": {"implementation": "torch", "optimizer": "nadam", "lr": 0.01, "schedule": "cosine", "warmup": 0.1},
+}
+
+
+def test_a_new_optimizer_is_a_file_with_a_rule_or_a_class_or_a_name_and_it_alone_is_trained(twins):
+    """A name is that of a class of torch.optim, or of another package."""
+    folder = twins.path / "workflow/descent/optimizers"
+    (folder / "signsgd.py").write_text(SIGN)
+    (folder / "noisy.py").write_text(NOISY)
+    twins.edit_config(lambda config: config["variants"].update(MINE))
+    run = twins.snakemake(*(f"results/text_100/{name}/run.json" for name in MINE))
+    assert twins.jobs(run.stderr) == {f"train text_100 {name}" for name in MINE}
     records = {}
-    for name in mine:
-        evaluation = pd.read_csv(checkout.path / f"results/text_100/{name}/evaluation.csv")
+    for name in MINE:
+        evaluation = pd.read_csv(twins.path / f"results/text_100/{name}/evaluation.csv")
         assert (evaluation[evaluation["epoch"] == 1]["accuracy"] > 0.5).all()
-        records[name] = json.loads((checkout.path / f"results/text_100/{name}/run.json").read_text())
-    assert (records["free"]["package"], records["nadam"]["package"]) == (
-        f"schedulefree {version('schedulefree')}",
-        None,
-    )
+        records[name] = json.loads((twins.path / f"results/text_100/{name}/run.json").read_text())
+    versions = [record["package"] for record in records.values()]
+    assert versions == [None, None, f"schedulefree {version('schedulefree')}", None]
     assert (records["nadam"]["schedule"], records["nadam"]["warmup"]) == ("cosine", 0.1)
-    for change, message in (
-        ({"momentun": 0.9}, "config.yaml: variants.free: unknown key 'momentun'; the keys here are implementation,"),
-        ({"optimizer": "not_there.Lion"}, "not_there.Lion needs the package not_there, which is not installed"),
-    ):
-        checkout.edit_config(lambda config: config["variants"].update(free=mine["free"] | change))  # noqa: B023
-        assert message in checkout.snakemake("--dry-run", check=False).stderr.splitlines()[-1]
+    assert records["noisy"]["sources"]["noisy.py"]["text"] == NOISY
+    (folder / "noisy.py").write_text(NOISY.replace("0.01 *", "0.02 *"))
+    assert {job for job in twins.stale() if job.startswith("train")} == {"train text_100 noisy"}
+
+
+@pytest.mark.slow
+def test_a_module_that_no_package_owns_is_an_input_by_its_content(twins, tmp_path):
+    (tmp_path / "mine/ns").mkdir(parents=True)  # a folder without __init__.py is a package too
+    (tmp_path / "mine/rates.py").write_text("FACTOR = 1.0\n")
+    text = "import rates\n" + NOISY.replace("self.lr *", "rates.FACTOR * self.lr *")
+    (tmp_path / "mine/ns/noisy.py").write_text(text)
+    mine = {"implementation": "torch", "optimizer": "ns.noisy.Noisy", "lr": 0.1}
+    twins.edit_config(lambda c: c["variants"].update(mine=mine))
+    target, path = "results/text_100/mine/training.csv", {"PYTHONPATH": str(tmp_path / "mine")}
+    twins.snakemake(target, **path)
+    record = json.loads((twins.path / "results/text_100/mine/run.json").read_text())
+    assert record["package"] is None and {its: source["text"] for its, source in record["sources"].items()} == {
+        "noisy.py": text,
+        "rates.py": "FACTOR = 1.0\n",
+    }
+    (tmp_path / "mine/rates.py").write_text("FACTOR = 2.0\n")
+    assert twins.jobs(twins.snakemake(target, "--dry-run", **path).stdout) == {"train text_100 mine"}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("raise RuntimeError('no\\nway')", r"RuntimeError: no \(optimizers/noisy.py, line 6: raise RuntimeError"),
+        pytest.param("pass", r"AttributeError: .*parameters", marks=pytest.mark.slow),
+    ],
+    ids=["constructor", "step"],
+)
+def test_what_a_class_raises_is_one_line_with_its_place(body, message, twins):
+    text = NOISY.replace("self.parameters, self.lr = list(parameters), lr", body).lstrip("\n")
+    (twins.path / "workflow/descent/optimizers/noisy.py").write_text(text)
+    twins.edit_config(lambda c: c["variants"].update(mine=MINE["noisy"]))
+    run = twins.snakemake("results/text_100/mine/training.csv", check=False)
+    assert re.match(rf"train text_100/mine failed: noisy: {message}", run.stderr.splitlines()[-2])
+    assert "Traceback" not in run.stdout + run.stderr
 
 
 def test_a_file_that_is_no_rule_is_named_in_one_line(checkout):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from checkouts import PACKAGE, REPOSITORY
+from descent.check import handed_in
 
 SKELETON = REPOSITORY / "docs/skeleton/sgd.py"
 SGD = "def sgd(w, g, v, *, lr=1e-3, momentum=0.0):\n    "
@@ -114,11 +115,16 @@ def test_the_grades_say_what_is_wrong_and_no_cell_is_run_by_a_spreadsheet(graded
     assert "notebook.ipynb: " + EQUAL in said
 
 
+def judge(file: Path, text: str) -> handed_in.Answer:
+    """What is said of a file, and its grades; without a process of its own."""
+    file.write_text(text)
+    return handed_in.check_file(file, handed_in.asked_of(None, [file])[file])
+
+
 def test_without_a_reference_the_parts_are_those_of_our_rule(tmp_path):
-    (tmp_path / "sgd.py").write_text(SGD + RIGHT)
-    run = check(tmp_path / "sgd.py", "--csv", tmp_path / "grades.csv")
-    assert run.returncode == 1 and "    missing: weight_decay, nesterov, together\n0 of 1 files are right" in run.stdout
-    assert pd.read_csv(tmp_path / "grades.csv")["right"].tolist() == ["yes", "yes", "missing", "missing", "missing"]
+    said, grades = judge(tmp_path / "sgd.py", SGD + RIGHT)
+    assert said == [EQUAL, "    missing: weight_decay, nesterov, together"]
+    assert [right for *_, right, _ in grades] == ["yes", "yes", "missing", "missing", "missing"]
 
 
 ONLY_TOGETHER = "✓ plain  ✓ momentum  ✓ weight_decay  ✓ nesterov  ✗ together (momentum, nesterov, weight_decay)"
@@ -130,10 +136,9 @@ NESTEROV = """def sgd(w, g, v, *, lr=1e-3, momentum=0.0, weight_decay=0.0, neste
 
 
 def test_what_is_wrong_only_together_is_a_part_of_its_own(tmp_path):
-    (tmp_path / "sgd.py").write_text(NESTEROV)
-    run = check(tmp_path / "sgd.py", "--csv", tmp_path / "grades.csv")
-    assert run.returncode == 1 and f"{ONLY_TOGETHER}\n" in run.stdout
-    assert pd.read_csv(tmp_path / "grades.csv").set_index("part")["right"]["together"] == "no"
+    said, grades = judge(tmp_path / "sgd.py", NESTEROV)
+    assert said[-1].strip() == ONLY_TOGETHER
+    assert [part for _, part, right, _ in grades if right == "no"] == ["together"]
 
 
 def test_files_are_told_apart_and_a_dangling_link_spoils_none(tmp_path):
@@ -149,9 +154,9 @@ def test_files_are_told_apart_and_a_dangling_link_spoils_none(tmp_path):
 
 
 def test_the_skeleton_for_students_is_a_rule_without_a_body(tmp_path):
-    said = check(SKELETON, "--reference", SKELETON)
-    assert "NotImplementedError: the step is still to be written (sgd.py, line 13: raise" in said.stdout
     skeleton = SKELETON.read_text(encoding="utf-8")
+    said, _ = judge(tmp_path / "sgd.py", skeleton)
+    assert "NotImplementedError: the step is still to be written (sgd.py, line 13: raise" in "".join(said)
     (tmp_path / "sgd.py").write_text(skeleton[: skeleton.index("    raise")] + "    " + RIGHT, encoding="utf-8")
     run = check(tmp_path / "sgd.py", "--reference", SKELETON)
     assert run.returncode == 0

@@ -28,15 +28,12 @@ def test_the_pages_config_is_in_its_own_order(finished):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "target"), [("report", "all"), ("sweep", "sweep")])
-def test_the_pages_config_pasted_into_a_fresh_checkout_gives_the_same_bytes(page, target, swept, small_mnist, tmp_path):
+def test_the_pages_config_pasted_into_a_fresh_checkout_gives_the_same_bytes(swept, small_mnist, tmp_path):
     fresh = check_out_small(tmp_path / "fresh", small_mnist)
-    config = pasted((swept.path / f"results/{page}.html").read_text())
+    config = pasted((swept.path / "results/sweep.html").read_text())  # the report's is the same, but for the sweep
     (fresh.path / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    fresh.snakemake(target)
-    theirs = csv_bytes(swept)
-    ours = csv_bytes(fresh)
-    assert len(ours) > 10 and {name: theirs[name] for name in ours} == ours
+    fresh.snakemake("all", "sweep", "--cores", "2")
+    assert csv_bytes(fresh) == csv_bytes(swept)
 
 
 def test_each_page_and_its_experiment_say_what_it_was_made_with(swept):
@@ -66,18 +63,9 @@ def test_run_json_has_everything_that_made_the_training(finished):
     assert record.items() >= (expected | {"data": config["data"]["sha256"], "device": "cpu", "threads": 1}).items()
 
 
-EDITS = {
-    "hidden": lambda c: c["networks"].update(text_100=[8, 9]),
-    "seeds": lambda c: c.update(seeds=[0, 1, 2, 4]),
-    "momentum": lambda c: [c["variants"][name].update(momentum=0.5) for name in ("custom_sgd", "torch_sgd")],
-    "epochs": lambda c: c["training"].update(epochs=3),
-    "schedule": lambda c: [c["variants"][name].update(schedule="linear") for name in ("custom_sgd", "torch_sgd")],
-}
-
-
-@pytest.mark.parametrize(("key", "forget"), [*((key, "touch") for key in EDITS), ("hidden", "no memory")])
-def test_trainings_of_another_config_stop_the_report_with_variant_and_key(key, forget, twins):
-    twins.edit_config(EDITS[key])
+@pytest.mark.parametrize("forget", ["touch", "no memory"])
+def test_trainings_of_another_config_stop_the_report_with_variant_and_key(forget, twins):
+    twins.edit_config(lambda c: c["networks"].update(text_100=[8, 9]))
     if forget == "touch":
         twins.snakemake("--touch")
     else:
@@ -86,7 +74,8 @@ def test_trainings_of_another_config_stop_the_report_with_variant_and_key(key, f
     run = twins.snakemake(check=False)
     assert run.returncode and not (twins.path / "results/report.html").exists()
     last = run.stderr.splitlines()[-2]
-    assert re.match(rf"report failed: results/text_100/custom_sgd does not fit config.yaml: {key} is .*, but it", last)
+    why = r"hidden is \[8, 9\], but it was trained with \[8, 8\]"
+    assert re.match(rf"report failed: results/text_100/custom_sgd does not fit config.yaml: {why}", last)
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from descent import WORKFLOW, step
 from descent.compare.statistics import SIGNIFICANT
@@ -42,7 +42,7 @@ def load_sheet() -> pd.DataFrame:
 
 def limit(seeds: int, optimizers: int) -> float:
     """What |log(sheet / ours)| exceeds for one or more of some optimizers with a probability of 5 %, by chance."""
-    return norm.isf(SIGNIFICANT / (2 * optimizers)) * SPREAD * math.sqrt(1 / SHEETS_RUNS + 1 / seeds)
+    return -ndtri(SIGNIFICANT / (2 * optimizers)) * SPREAD * math.sqrt(1 / SHEETS_RUNS + 1 / seeds)
 
 
 def match(record: Mapping[str, Any]) -> tuple[str, str | None]:
