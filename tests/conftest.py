@@ -8,17 +8,27 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
 from checkouts import REPOSITORY, Checkout, check_out_small, step
 from idx import write_mnist
 
 pytest.register_assert_rewrite("pages")
-torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the two tests that take minutes and mostly wait: Slurm, and the kills."""
-    items.sort(key=lambda item: item.path.stem not in ("test_slurm", "test_faults"))
+    """Start with Slurm and the kills, which take minutes and mostly wait, and in one process with what needs a finished
+    run, so that the others have something to do meanwhile. What needs a whole sweep is slow."""
+    waits = ("test_slurm", "test_faults")
+    items.sort(key=lambda item: (item.path.stem not in waits, "finished" not in item.fixturenames))
+    for item in items:
+        if "swept" in item.fixturenames:
+            item.add_marker("slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    import torch  # which the process that only hands out the tests does not need
+
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

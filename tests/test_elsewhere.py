@@ -21,6 +21,7 @@ def test_a_checkouts_path_may_hold_almost_any_character(small_checkout, tmp_path
     assert (path / "results/text_100/torch_sgd/training.csv").exists()
 
 
+@pytest.mark.slow
 def test_it_runs_in_another_folder(small_checkout, twins):
     twins.edit_config(lambda config: config["curves"].update(smoothing=4))
     small_checkout.edit_config(lambda config: config.update(device="cuda"))  # in the checkout; nothing reads it
@@ -30,6 +31,7 @@ def test_it_runs_in_another_folder(small_checkout, twins):
     assert not (small_checkout.path / "resources").exists()
 
 
+@pytest.mark.slow
 def test_snakemake_and_its_plugin_accept_the_profile_for_slurm(small_checkout):
     run = small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run")
     assert {"train text_100 torch_sgd", "report"} <= small_checkout.jobs(run.stdout)
@@ -38,6 +40,7 @@ def test_snakemake_and_its_plugin_accept_the_profile_for_slurm(small_checkout):
     assert small_checkout.snakemake("--profile", "profiles/slurm", "--dry-run", check=False).returncode
 
 
+@pytest.mark.slow
 def test_snakemakes_own_report_is_a_site_with_the_page_the_figures_and_the_table(checkout):
     checkout.snakemake("--report", "provenance.zip")
     with zipfile.ZipFile(checkout.path / "provenance.zip") as site:

@@ -17,14 +17,13 @@ def test_each_failed_job_is_named_with_its_variant(unstarted):
     }
 
 
-def test_a_truncated_file_is_named_with_the_remedy(unstarted):
-    unstarted.snakemake("results/text_100/initial.csv")
-    initial = unstarted.path / "results/text_100/.intermediate/initial.safetensors"
+def test_a_truncated_file_is_named_with_the_remedy(twins):
+    initial = twins.path / "results/text_100/.intermediate/initial.safetensors"
     initial.write_bytes(initial.read_bytes()[:-9])
     target = "results/text_100/custom_sgd/training.csv"
     run = step(
         "train",
-        *("--mnist", unstarted.data, "--initial", initial, "--output", unstarted.path / target),
+        *("--mnist", twins.data, "--initial", initial, "--output", twins.path / target),
         *("--implementation", "custom", "--optimizer", "sgd", "--hyperparameters", '{"lr": 1}'),
         *("--epochs", 1, "--batch-size", 16),
         check=False,

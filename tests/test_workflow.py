@@ -119,6 +119,7 @@ MINE = {
 }
 
 
+@pytest.mark.slow
 def test_a_new_optimizer_is_a_file_with_a_rule_or_a_class_or_a_name_and_it_alone_is_trained(twins):
     """A name is that of a class of torch.optim, or of another package."""
     folder = twins.path / "workflow/descent/optimizers"
@@ -159,11 +160,12 @@ def test_a_module_that_no_package_owns_is_an_input_by_its_content(twins, tmp_pat
     assert twins.jobs(twins.snakemake(target, "--dry-run", **path).stdout) == {"train text_100 mine"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("body", "message"),
     [
         ("raise RuntimeError('no\\nway')", r"RuntimeError: no \(optimizers/noisy.py, line 6: raise RuntimeError"),
-        pytest.param("pass", r"AttributeError: .*parameters", marks=pytest.mark.slow),
+        ("pass", r"AttributeError: .*parameters"),
     ],
     ids=["constructor", "step"],
 )

@@ -57,7 +57,6 @@ HANDED_IN = {  # a file, the end of its first line, and how its parts, plain and
     "clip": (SGD.replace("=0.0", "=0.0, clip=None") + RIGHT, "in 3 settings", "yes yes unknown"),
     "random": (f"import torch\n\n\n{SGD}w -= lr * torch.rand_like(g)\n", "in 3 of 3 settings", "no no"),
     "wrong": (SGD + RIGHT.replace("lr *", "2 * lr *"), "in 3 of 3 settings", "no no"),
-    "hangs": (f"while True:\n    pass\n{SGD}{RIGHT}", "✗ stopped after 10 seconds of processor time", "no no"),
     "exits": (f"import os\nos._exit(0)\n{SGD}{RIGHT}", ENDED, "no no"),
     "crashes": ("import ctypes\nctypes.string_at(0)\n", ENDED, "no no"),
     "quits": (f"raise SystemExit('no')\n{SGD}{RIGHT}", "✗ quits.py, line 1: SystemExit: no", "no no"),
@@ -101,6 +100,14 @@ def test_each_file_is_judged_by_itself(name, graded):
     assert " ".join(its["right"]) == parts
 
 
+@pytest.mark.slow
+def test_a_file_that_hangs_is_stopped_and_spoils_no_other(tmp_path):
+    (tmp_path / "hangs.py").write_text(f"while True:\n    pass\n{SGD}{RIGHT}")
+    (tmp_path / "right.py").write_text(SGD + RIGHT)
+    said = check(tmp_path, "--reference", SKELETON).stdout
+    assert "hangs.py: ✗ stopped after 10 seconds of processor time" in said and f"right.py: {EQUAL}" in said
+
+
 def test_the_grades_say_what_is_wrong_and_no_cell_is_run_by_a_spreadsheet(graded):
     said, grades, feedback = graded
     assert list(grades) == ["file", "optimizer", "part", "right", "mistake"]
@@ -115,10 +122,10 @@ def test_the_grades_say_what_is_wrong_and_no_cell_is_run_by_a_spreadsheet(graded
     assert "notebook.ipynb: " + EQUAL in said
 
 
-def judge(file: Path, text: str) -> handed_in.Answer:
+def judge(file: Path, text: str, reference: Path | None = None) -> handed_in.Answer:
     """What is said of a file, and its grades; without a process of its own."""
-    file.write_text(text)
-    return handed_in.check_file(file, handed_in.asked_of(None, [file])[file])
+    file.write_text(text, encoding="utf-8")
+    return handed_in.check_file(file, handed_in.asked_of(reference, [file])[file])
 
 
 def test_without_a_reference_the_parts_are_those_of_our_rule(tmp_path):
@@ -141,23 +148,23 @@ def test_what_is_wrong_only_together_is_a_part_of_its_own(tmp_path):
     assert [part for _, part, right, _ in grades if right == "no"] == ["together"]
 
 
-def test_files_are_told_apart_and_a_dangling_link_spoils_none(tmp_path):
+def test_each_file_is_shown_with_as_much_of_its_path_as_tells_it_from_the_others(tmp_path):
     for student in ("alice", "bob b"):
         (tmp_path / student).mkdir()
         (tmp_path / student / "sgd.py").write_text(SGD + RIGHT)
-    (tmp_path / "gone.py").symlink_to("nowhere.py")
-    said = check(*tmp_path.glob("*/sgd.py"), tmp_path / "gone.py", "--reference", SKELETON).stdout
-    assert {line.partition(": ")[0] for line in said.splitlines()} == {
-        "alice/sgd.py", "bob b/sgd.py", "gone.py", "2 of 3 files are right",
-    }  # fmt: skip
-    assert check(tmp_path / "bob.py").stderr.strip() == f"there is no file {tmp_path / 'bob.py'}"
+    dangling = tmp_path / "gone.py"
+    dangling.symlink_to("nowhere.py")
+    shown = handed_in.expand([tmp_path / "alice", tmp_path / "bob b/sgd.py", dangling])
+    assert list(shown.values()) == ["alice/sgd.py", "bob b/sgd.py", "gone.py"]
+    said, _ = handed_in.check_file(dangling, {})
+    assert said[0].startswith("✗ "), "it spoils no other"
+    with pytest.raises(SystemExit, match=f"^there is no file {tmp_path}/bob.py$"):
+        handed_in.expand([tmp_path / "bob.py"])
 
 
 def test_the_skeleton_for_students_is_a_rule_without_a_body(tmp_path):
     skeleton = SKELETON.read_text(encoding="utf-8")
     said, _ = judge(tmp_path / "sgd.py", skeleton)
     assert "NotImplementedError: the step is still to be written (sgd.py, line 13: raise" in "".join(said)
-    (tmp_path / "sgd.py").write_text(skeleton[: skeleton.index("    raise")] + "    " + RIGHT, encoding="utf-8")
-    run = check(tmp_path / "sgd.py", "--reference", SKELETON)
-    assert run.returncode == 0
-    assert run.stdout == f"sgd.py: {EQUAL}\n1 of 1 files are right\n"
+    said, grades = judge(tmp_path / "sgd.py", skeleton[: skeleton.index("    raise")] + "    " + RIGHT, SKELETON)
+    assert said == [EQUAL] and {right for *_, right, _ in grades} == {"yes"}

@@ -6,6 +6,7 @@ import pytest
 from checkouts import steps_in, wait_until
 
 
+@pytest.mark.slow
 def test_mnist_outlives_a_wrong_source_a_forced_run_and_an_edit_of_its_step(unstarted, tmp_path):
     (tmp_path / "empty").mkdir()
     before, name = unstarted.data.read_bytes(), str(unstarted.data.relative_to(unstarted.path))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from checkouts import PACKAGE, REPOSITORY
 from descent.experiment import plan as module
-from descent.experiment.plan import options, plan
+from descent.experiment.plan import folder, options, plan
 
 SGD = {"optimizer": "sgd", "lr": 0.01}
 CONFIG = yaml.safe_load((REPOSITORY / "config.yaml").read_text()) | {
@@ -151,6 +151,11 @@ def test_versions_are_parameters_of_what_pytorch_computes_and_of_a_class_of_anot
     with_torch = {job for job, its in jobs.items() if "torch" in its}
     assert with_torch == {job for job in jobs if job.split()[0] in ("train", "initialize", "check_optimizers")}
     assert [job for job, its in jobs.items() if its.get("package")] == ["train net free"]
+
+
+def test_the_folder_of_the_data_may_name_the_home_folder_and_other_variables(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert [folder({"source": its}) for its in ("~/data", "$HOME/data", None)] == ["/home/me/data"] * 2 + [""]
 
 
 def test_options_are_quoted_words_in_the_order_of_their_names():

@@ -63,7 +63,7 @@ def test_run_json_has_everything_that_made_the_training(finished):
     assert record.items() >= (expected | {"data": config["data"]["sha256"], "device": "cpu", "threads": 1}).items()
 
 
-@pytest.mark.parametrize("forget", ["touch", "no memory"])
+@pytest.mark.parametrize("forget", ["no memory", pytest.param("touch", marks=pytest.mark.slow)])
 def test_trainings_of_another_config_stop_the_report_with_variant_and_key(forget, twins):
     twins.edit_config(lambda c: c["networks"].update(text_100=[8, 9]))
     if forget == "touch":
