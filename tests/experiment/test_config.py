@@ -43,7 +43,7 @@ def test_the_default_config_is_the_labs():
         ("training.epoch", 3, r"training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("training.epochs", "seven", r"training\.epochs: 'seven' is not of type integer$"),
         ("training.epochs", 0, r"training\.epochs: 0 is less than 1"),
-        ("training.epochs", "7", r"training\.epochs: '7' is not of type integer, but a string: .* for --configfile$"),
+        ("training.epochs", "7", r"training\.epochs: '7' is not of type integer$"),
         ("variants.torch_sgd.lr", -0.01, r"variants\.torch_sgd\.lr: -0\.01 is not greater than 0"),
         ("variants.torch_sgd.lr", "1e-2", r"'1e-2' is not of type number \(an exponent needs a point: 1"),
         ("variants.torch_sgd.lr", "high", r"variants\.torch_sgd\.lr: 'high' is not of type number$"),
@@ -67,22 +67,14 @@ def test_the_default_config_is_the_labs():
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
         ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has more than 5000 entries"),
-        ("curves", "{smoothing: 7}", r"curves: .* but a string: .* into a file, for --configfile$"),
-        ("variants.x", ADAM | {"eps 0.1": None}, r"unknown key 'eps 0\.1' \(missing colon\?\)"),
         ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has more than 2 entries"),
         (
             "variants.x",
             ADAM | {"betas": [0.999, 0.9]},
             r"variants\.x\.betas: \[0\.999, 0\.9\] has the larger number first",
         ),
-        (
-            "variants.x",
-            ADAM | {"betas": "(0.9, 0.99)"},
-            r"x\.betas: .* is not of type list \(a list has square brackets\)",
-        ),
-        ("training.epochs", "1e1", r"'1e1' is not of type integer \(write it without an exponent\)"),
         ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
-        ("variants.x", ADAM | {1: None}, r"unknown key 1 \(decimal numbers need a point: 0\.1\)"),
+        ("variants.x", ADAM | {1: None}, r"variants\.x: unknown key 1; the keys here are"),
         ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
         ("variants.x", ADAM | {"eps": True}, r"variants\.x\.eps: True is not of type number"),
         ("variants.torch_sgd.nesterov", True, r"variants\.torch_sgd: the key 'momentum' is missing"),
@@ -169,43 +161,18 @@ def test_a_missing_key_is_named():
         validate(config, SCHEMA)
 
 
-def with_line(number: int, line: str) -> bytes:
-    """The config with another line."""
-    lines = TEXT.splitlines()
-    return "\n".join([*lines[: number - 1], line, *lines[number:]]).encode()
-
-
-def keys() -> list[tuple[int, str]]:
-    """The config's lines with a key; without those alone in their mapping, which without a colon are strings."""
-    numbered = enumerate(TEXT.splitlines(), 1)
-    alone = re.compile(r"  (batch_size: 256|training|smoothing|source)\b")
-    return [(number, line) for number, line in numbered if re.match(r" *\w+:", line) and not alone.match(line)]
-
-
-def test_a_missing_colon_is_reported_on_its_own_line():
-    for number, line in keys():
-        key = line.split(":")[0].strip()
-        found = verdict(with_line(number, line.replace(":", "", 1)))
-        assert re.fullmatch(rf"line {number}: '{key}\b.*' needs a colon and a space after its key", found)
-
-
-def test_a_tab_is_named():
-    assert verdict(TEXT.replace("  epochs: 20", "\tepochs: 20").encode()) == "line 11: has a tab: use spaces"
-
-
-@pytest.mark.parametrize("change", [1, -1])
-def test_a_wrong_indentation_is_reported_where_two_lines_differ(change):
-    lines = keys()
-    for (number, line), (following, _) in zip(lines, [*lines[1:], lines[-1]]):
-        if change > 0 or line.startswith(" "):
-            found = verdict(with_line(number, " " + line if change > 0 else line[1:]))
-            assert found in {f"line {n}: is indented unlike the line before it" for n in (number, following)}
-
-
-@pytest.mark.parametrize(("number", "value"), [("010", 8), ("1:30", 90), ("0x10", 16)])
-def test_a_number_that_yaml_reads_as_another_is_refused(number, value):
-    text = TEXT.replace("smoothing: 50", f"smoothing: {number}").encode()
-    assert re.fullmatch(rf"line \d+: YAML reads {number} as {value}: write {value}", verdict(text))
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("  epochs: 20", "  epochs 20", 12),  # PyYAML reads on until it finds a colon
+        ("  epochs: 20", "\tepochs: 20", 11),
+        ("  epochs: 20", "   epochs: 20", 12),
+    ],
+    ids=["a missing colon", "a tab", "indentation"],
+)
+def test_a_mistake_in_the_layout_is_reported_where_yaml_finds_it(old, new, line):
+    found = verdict(TEXT.replace(old, new).encode())
+    assert re.match(rf"line {line}: .* \(is a colon missing, here or before, or is the line indented otherwise", found)
 
 
 @pytest.mark.parametrize("key", ["50", "1.0", "true", "null"])
@@ -244,7 +211,6 @@ def test_two_variants_with_one_name_are_refused():
             "exponential",
             "sweep.optimizers.adam.schedule: 'exponential' is not one of constant",
         ),
-        ("training {shuffle", "true}", "sweep: unknown key 'training {shuffle' (missing colon?); the keys here are"),
         ("training.epoch", 5, "sweep.training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),
         ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, training"),

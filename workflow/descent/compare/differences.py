@@ -22,7 +22,7 @@ DIFFERENCES += [f"test_{metric}_difference_{figure}" for metric in METRICS for f
 DIFFERENCES += ["test_accuracy_difference_low", "test_accuracy_difference_high", "p", "p_holm", "real"]
 
 TIE = 1e-9  # means that differ by less are equal: one image of a million would be more
-MOST_IN_A_LIST = 4  # variants whose differences are listed pair by pair
+MOST_IN_SIGHT = 12  # rows of the table that the page shows before a reader opens it
 
 
 class Outcome(NamedTuple):
@@ -158,37 +158,21 @@ def in_a_sentence(network: str, its: Lead, correction: int) -> str:
 
 
 def sections(table: pd.DataFrame, leads: Mapping[str, Lead], shuffle: bool) -> list[Section]:
-    """Lists of differences, and a matrix for each network that has too many variants for one."""
     sentences = [in_a_sentence(network, its, len(table)) for network, its in leads.items()]
-    across = table["network"] != table["other_network"]
-    crowded = {
-        network: its
-        for network, its in table[~across].groupby("network", sort=False)
-        if its[["variant", "other"]].stack().nunique() > MOST_IN_A_LIST
-    }
     order = "" if shuffle else ", and this order of the minibatches: another could change all results"
     return [
         Section(
             "Is a difference real?",
             sentences=sentences,
-            table=as_list(table[across | ~table["network"].isin(crowded)]),
+            table=as_list(table),
             caption="Variants of a network share their start and their minibatches, so they are compared seed by seed. "
             f"The interval is that of one difference alone, for new initial parameters and new test images{order}. A "
             "difference is real if its p-value is below 0.05 after Holm's correction for the number of differences; "
             "one that is not shown may still exist. Variants that are bit-identical count once, under the name "
             "of the first.",
             file="differences.csv",
-        ),
-        *(
-            Section(
-                table=as_matrix(its),
-                caption=f"Differences of test accuracy on {network}, row minus column. An asterisk marks those that "
-                "are real, with a p-value below 0.05 after Holm's correction for all differences of the table's file; "
-                "the others may still exist.",
-                file="differences.csv",
-            )
-            for network, its in crowded.items()
-        ),
+            folded=f"All {len(table)} differences" if len(table) > MOST_IN_SIGHT else "",
+        )
     ]
 
 
@@ -213,17 +197,3 @@ def in_short(row: Row) -> str:
     if pd.isna(row["real"]):
         return "too few seeds" if row["seeds"] < LEAST_SEEDS else ""  # one that diverged
     return "yes" if row["real"] else "not shown"
-
-
-def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Differences within one network: row minus column, where numbers stand for the names, which may be long."""
-    names = list(dict.fromkeys([*table["other"], *table["variant"]]))
-    cells = pd.DataFrame("", index=names, columns=names)
-    for row in table.to_dict("records"):
-        mean = row["test_accuracy_difference_mean"] * 100
-        for one, other, difference in ((row["variant"], row["other"], mean), (row["other"], row["variant"], -mean)):
-            cells.loc[one, other] = "" if math.isnan(mean) else f"{difference:+z.2f}{' *' * (row['real'] is True)}"
-    cells = cells.set_axis([f"{i}: {name}" for i, name in enumerate(names, 1)]).set_axis(
-        range(1, len(names) + 1), axis=1
-    )
-    return cells.rename_axis("row − column, points").reset_index()

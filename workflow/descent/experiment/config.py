@@ -43,93 +43,36 @@ Validator = extend(
 )
 
 
-class LineError(ValueError):
-    """A mistake with its line."""
-
-
 class StrictLoader(yaml.SafeLoader):
-    """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last, and 010, 1:30 and 1:30.5, which it
-    reads as 8, 90 and 90.5."""
+    """A YAML loader that refuses duplicate keys, of which PyYAML keeps the last."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         for i, key in enumerate(keys):
             if key in keys[:i]:
-                raise LineError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
+                raise ValueError(f"line {node.value[i][0].start_mark.line + 1}: the key {key!r} is given twice")
         return super().construct_mapping(node, deep)
 
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        try:
-            return super().construct_object(node, deep)
-        except (yaml.YAMLError, LineError, RecursionError):
-            raise
-        except Exception as error:
-            raise LineError(
-                f"line {node.start_mark.line + 1}: {shorten(node.value)} cannot be read: {error}"
-            ) from error
 
-    def construct_number(self, node: yaml.ScalarNode) -> int | float:
-        is_int = node.tag.endswith(":int")
-        value = self.construct_yaml_int(node) if is_int else self.construct_yaml_float(node)
-        if re.search(r":|^[-+]?0." if is_int else ":", node.value):
-            raise LineError(f"line {node.start_mark.line + 1}: YAML reads {node.value} as {value}: write {value}")
-        return value
-
-
-for kind in ("int", "float"):
-    StrictLoader.add_constructor(f"tag:yaml.org,2002:{kind}", StrictLoader.construct_number)
+# PyYAML takes a key without its colon for the start of a string, and reports this line or a later one.
+LAYOUT = " (is a colon missing, here or before, or is the line indented otherwise than its neighbours?)"
 
 
 def read_yaml(text: bytes) -> dict:
     """Parse the text of config.yaml; raise ValueError with one readable line if it is not a mapping in YAML."""
     try:
         config = yaml.load(text.decode(), StrictLoader)
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text") from None
+        json.dumps(config, default=str, skipkeys=True)  # an alias may contain itself
     except yaml.MarkedYAMLError as error:
         where = error.problem_mark or error.context_mark
-        line, problem = where.line if where else 0, error.problem or error.context
-        if problem and problem.startswith("found character '\\t'"):
-            problem = "has a tab: use spaces"
-        if problem in LAYOUT_PROBLEMS:
-            line, problem = mistake_in_layout(text.decode().splitlines(), line) or (line, problem)
-        raise ValueError(f"line {line + 1}: {problem}") from error
-    except yaml.YAMLError as error:
+        raise ValueError(f"line {where.line + 1 if where else 1}: {error.problem or error.context}{LAYOUT}") from error
+    except ValueError as error:
         raise ValueError(" ".join(str(error).split())) from error
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-    try:
-        json.dumps(config, default=str, skipkeys=True)
-    except ValueError:
-        raise ValueError("has an alias that contains itself") from None
+    except Exception as error:
+        raise ValueError(f"cannot be read: {' '.join(repr(error).split())}") from error
     if not isinstance(config, dict):
         raise ValueError(f"is not a mapping of keys to values, but {shorten(config)}")
     return config
-
-
-LAYOUT_PROBLEMS = (
-    "mapping values are not allowed here",
-    "could not find expected ':'",
-    "expected '<document start>', but found '<block mapping start>'",
-    "expected <block end>, but found '<block mapping start>'",
-)
-
-
-def mistake_in_layout(lines: list[str], line: int) -> tuple[int, str] | None:
-    """A missing colon or a wrong indentation, with its line, from 0; None if it is neither.
-
-    PyYAML takes a key without its colon for the start of a string, and reports this ``line`` or a later one.
-    """
-    code = [written.split("#")[0].rstrip() for written in lines]
-    before = next((i for i in range(min(line, len(code)) - 1, -1, -1) if code[i]), None)
-    if before is not None and not re.search(r":(\s|$)", code[before]):
-        return before, f"{shorten(code[before].strip())} needs a colon and a space after its key"
-    here = code[line] if line < len(code) else ""
-    if found := re.match(r"\s*([\w-]+)\s+[{\[]", here):
-        return line, f"{shorten(found[1])} needs a colon and a space after its key"
-    if before is not None and len(here) - len(here.lstrip()) != len(code[before]) - len(code[before].lstrip()):
-        return line, "is indented unlike the line before it"
-    return None
 
 
 @cache
@@ -290,7 +233,7 @@ def explain(error: ValidationError) -> str:
         case "additionalProperties":
             known = list(error.schema["properties"])
             unknown = ", ".join(shorten(key) for key in error.instance if key not in known)
-            return f"unknown key {unknown}{key_hint(error)}; the keys here are {', '.join(known)}"
+            return f"unknown key {unknown}; the keys here are {', '.join(known)}"
         case "required":
             return f"the key {', '.join(repr(key) for key in allowed if key not in error.instance)} is missing"
         case "enum":
@@ -300,7 +243,7 @@ def explain(error: ValidationError) -> str:
         case "type":
             names = {"array": "list", "object": "mapping"}
             kinds = " or ".join(names.get(kind, kind) for kind in ([allowed] if isinstance(allowed, str) else allowed))
-            return f"{value} is not of type {kinds}{text_hint(error, kinds) or form_hint(error)}"
+            return f"{value} is not of type {kinds}{exponent_hint(error.instance) or form_hint(error)}"
         case "minItems" | "minProperties" if not error.instance:
             return "is empty; at least one entry is needed"
         case keyword if keyword in EXPLAINED:
@@ -310,19 +253,11 @@ def explain(error: ValidationError) -> str:
             return f"{value} does not match {allowed}" + (f" ({what})" if what else "")
         case "anyOf":
             forms = "a value, a list of values, or {log10: [LOW, HIGH], points: N}"
-            return f"{value} is not {forms}{text_hint(error, 'number')}"
+            return f"{value} is not {forms}{exponent_hint(error.instance)}"
         case "not":
             return f"{value} {allowed.get('description', 'is reserved')}; choose another name"
         case _:
             return error.message
-
-
-def key_hint(error: ValidationError) -> str:
-    """A hint for ``lr: 0,1``, in which YAML finds a key 1 without a value, and for ``lr 0.1``, which is all key."""
-    without_value = [key for key, value in error.instance.items() if value is None]
-    if any(isinstance(key, int) for key in without_value):
-        return " (decimal numbers need a point: 0.1)"
-    return " (missing colon?)" if any(" " in str(key) for key in error.instance) else ""
 
 
 def form_hint(error: ValidationError) -> str:
@@ -334,21 +269,10 @@ def form_hint(error: ValidationError) -> str:
     return f"; an example: {example}"
 
 
-def text_hint(error: ValidationError, kinds: str) -> str:
-    """A hint for a string that was meant as something else; ``kinds`` are the allowed types."""
-    if not isinstance(error.instance, str) or len(error.instance) > 80:
-        return ""
-    if kinds in ("number", "integer") and re.fullmatch(r"[-+\d.]+e[-+\d]+", error.instance, re.IGNORECASE):
-        return " (an exponent needs a point: 1.0e-3)" if kinds == "number" else " (write it without an exponent)"
-    if "list" in kinds and error.instance.startswith("("):
-        return " (a list has square brackets)"
-    try:
-        meant = yaml.safe_load(error.instance)
-    except (ValueError, RecursionError, yaml.YAMLError):
-        return ""
-    if isinstance(meant, str) or meant is None:
-        return ""
-    return ", but a string: remove its quotes; lists and mappings for --config go into a file, for --configfile"
+def exponent_hint(value: Any) -> str:
+    """A hint for 1e-3, which is a string in YAML 1.1."""
+    is_number = isinstance(value, str) and re.fullmatch(r"[-+\d.]+e[-+\d]+", value, re.IGNORECASE)
+    return " (an exponent needs a point: 1.0e-3)" if is_number else ""
 
 
 def shorten(value: Any) -> str:

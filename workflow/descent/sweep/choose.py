@@ -16,41 +16,28 @@ from descent.files import write_json, write_table
 from descent.run import Run, guesses, read_table
 from descent.words import Row, Section, count, spread
 
-# Each choice, and the mean validation accuracy that makes it: over all seeds, and over each half of them.
-CHOICES = {
-    "chosen": "validation_accuracy_mean",
-    "chosen_by_first_half": "first_half_mean",
-    "chosen_by_second_half": "second_half_mean",
-}
-
 Grids = Annotated[dict, "the grid of each optimizer"]
 
 
 def describe_trial(run: Run) -> Row:
     """What a trial reaches after its last epoch, over its seeds.
 
-    A seed is lost if it diverged, or if its network ends up guessing. A trial that lost a seed has no mean, nor has the
-    half with that seed.
+    A seed is lost if it diverged, or if its network ends up guessing. A trial that lost a seed has no mean.
     """
     last = run.evaluation[run.evaluation["epoch"] == run.record["epochs"] - 1]
     diverged = last["seed"].isin(run.diverged)
     guessing = guesses(last) & ~diverged
     kept = last.mask(diverged | guessing)
-    halves = kept["accuracy"].iloc[: len(kept) // 2], kept["accuracy"].iloc[len(kept) // 2 :]
     return (
         {"seeds": len(last), "diverged_seeds": diverged.sum(), "guessing_seeds": guessing.sum()}
         | {"lost_seeds": (diverged | guessing).sum()}
         | describe("validation_accuracy", kept["accuracy"], (0, 1))
-        | dict(zip(["first_half_mean", "second_half_mean"], (half.mean(skipna=False) for half in halves)))
         | describe("validation_loss", kept["loss"], (0, math.inf))
     )
 
 
 def describe_trials(grids: Mapping[str, Grid], runs: Mapping[str, Run]) -> pd.DataFrame:
-    """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed.
-
-    The choice is repeated with each half of the seeds alone, to show how much it depends on them.
-    """
+    """One row per optimizer and trial; the chosen one has the highest mean accuracy of those that lost no seed."""
     rows = []
     for optimizer, grid in grids.items():
         for point in points(grid):
@@ -60,10 +47,8 @@ def describe_trials(grids: Mapping[str, Grid], runs: Mapping[str, Run]) -> pd.Da
     measured = list(rows[0])[2 + len(axes(next(iter(grids.values())))) :]
     swept = dict.fromkeys(name for grid in grids.values() for name in axes(grid))
     table = pd.DataFrame(rows, columns=["optimizer", "trial", *swept, *measured])
-    for chosen, mean in CHOICES.items():
-        best = table.dropna(subset=mean).groupby("optimizer")[mean].idxmax()
-        table[chosen] = table.index.isin(best)
-    return table
+    best = table.dropna(subset="validation_accuracy_mean").groupby("optimizer")["validation_accuracy_mean"].idxmax()
+    return table.assign(chosen=table.index.isin(best))
 
 
 def main(

@@ -1,4 +1,4 @@
-"""Plot a sweep: the ranking, what more trials bring, and validation accuracy against the learning rate."""
+"""Plot a sweep: the ranking, and validation accuracy against the learning rate."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,9 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.special import comb
 
 from descent import step
 from descent.drawing import bare, error, note, save, scale_of_errors, styles
@@ -39,33 +37,18 @@ def plot_sensitivity(trials: pd.DataFrame, others: dict[str, list[str]], default
         panel.plot(*at, "D", color=style.colour, markersize=8, fillstyle="none")
     panel.set_xscale("log")
     panel.set_xlabel("learning rate")
-    validation(panel, trials)
+    scale_of_errors(panel, "y", 1, min(GUESSING, error(trials["validation_accuracy_mean"]).min()))
+    panel.set_ylabel("validation accuracy")
+    bare(panel)
     panel.legend(loc="upper left", bbox_to_anchor=(1, 1))
     note(figure, "mean over seeds; diamond: the default setting; ✕: a seed diverged or only guesses")
     return figure
 
 
-def validation(panel: Axes, trials: pd.DataFrame) -> None:
-    """Let a panel show validation accuracies from guessing up to the best trial's."""
-    scale_of_errors(panel, "y", 1, min(GUESSING, error(trials["validation_accuracy_mean"]).min()))
-    panel.set_ylabel("validation accuracy")
-    bare(panel)
-
-
-def expected_best(accuracies: pd.Series) -> np.ndarray:
-    """The expected best of n of a grid's trials, drawn without replacement, for n from 1 on: [trials].
-
-    As "Show your work" (Dodge et al., 2019), but a grid's points are drawn once. A lost trial counts as guessing.
-    """
-    ordered = np.sort(accuracies.fillna(1 - GUESSING))
-    ranks, n = np.arange(1, len(ordered) + 1), np.arange(1, len(ordered) + 1)[:, None]
-    return (comb(ranks - 1, n - 1) / comb(len(ordered), n)) @ ordered  # the best of n has this rank so often
-
-
-def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequence[str]) -> Figure:
-    """From ranking.csv, each final seed, the mean and the bound; from trials.csv, the expected best of n trials."""
+def plot_ranking(ranking: pd.DataFrame, optimizers: Sequence[str]) -> Figure:
+    """From ranking.csv, each final seed, the mean and the bound."""
     figure = Figure(figsize=(10, 4.5), layout="constrained")
-    panel, small = figure.subplots(1, 2, width_ratios=[2, 1])
+    panel = figure.subplots()
     its_style, tested = dict(zip(optimizers, styles())), ranking.dropna(subset="may_be_best")
     best = tested["test_accuracy_mean"].max()
     for x, row in enumerate(tested.to_dict("records")):
@@ -81,17 +64,7 @@ def plot_ranking(ranking: pd.DataFrame, trials: pd.DataFrame, optimizers: Sequen
     panel.set_xticks(range(len(tested)), tested["optimizer"])
     panel.set_ylabel("test accuracy, %")
     bare(panel)
-    for optimizer, style in its_style.items():
-        its = expected_best(trials.loc[trials["optimizer"] == optimizer, "validation_accuracy_mean"])
-        small.plot(range(1, len(its) + 1), error(pd.Series(its)), **style.line, label=optimizer)
-    small.legend(loc="lower right", fontsize=8)
-    validation(small, trials)
-    small.set_xlabel("trials drawn at random from the grid")
-    note(
-        figure,
-        "left: final seeds, their mean, and by how much it may be behind the best; black: may be the best.  "
-        "right: the expected best trial",
-    )
+    note(figure, "final seeds, their mean, and by how much it may be behind the best; black: may be the best")
     return figure
 
 
@@ -101,7 +74,7 @@ def main(grids: Grids, output: Annotated[Path, "the folder with the tables, and 
     defaults = {name: name_of(default(grid)) for name, grid in grids.items()}
     trials = described_trials(output)
     figures = {
-        "ranking": plot_ranking(ranked(output), trials, list(grids)),
+        "ranking": plot_ranking(ranked(output), list(grids)),
         "sensitivity": plot_sensitivity(trials, others, defaults),
     }
     for name, figure in figures.items():

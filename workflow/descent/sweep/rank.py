@@ -12,11 +12,11 @@ import pandas as pd
 from descent import step
 from descent.compare.statistics import LEAST_SEEDS, compare_with_best, describe
 from descent.compare.summarize import epochs_to
-from descent.experiment.grids import Grid, Setting, default, edges, settings, swept
+from descent.experiment.grids import default, edges, settings, swept
 from descent.experiment.variants import given, in_words, name_of
 from descent.files import write_table
 from descent.run import Run, guesses, read_table
-from descent.sweep.choose import CHOICES, Grids, described_trials
+from descent.sweep.choose import Grids, described_trials
 from descent.words import Row, Section, count, join, per_cent, spread, times
 
 NEAR = 0.005  # half a point
@@ -54,13 +54,6 @@ def describe_final_runs(prefix: str, run: Run) -> Row:
     return row | {f"{prefix}test_accuracy_by_seed": " ".join(f"{value:.4f}" for value in by_seed)}
 
 
-def other_choices(grid: Grid, trials: pd.DataFrame, trained: Mapping[str, Setting]) -> str:
-    """What the halves of the trials' seeds would have chosen, in words; empty if both choose what all seeds do."""
-    chosen, *halves = (trials.loc[trials[name], "trial"].tolist() for name in CHOICES)
-    words = [in_words({name: trained[trial][name] for name in swept(grid)}) for half in halves for trial in half]
-    return " and ".join(words) if any(half not in ([], chosen) for half in halves) else ""
-
-
 def tolerance(trials: pd.DataFrame) -> float:
     """Decades from the smallest to the largest learning rate that comes within NEAR of the best validation accuracy."""
     best = trials.groupby("lr")["validation_accuracy_mean"].max()
@@ -88,12 +81,9 @@ def main(
         row |= describe_final_runs("default_", Run(runs / name_of(usual)))
         if optimizer in choices:
             best = trained[choices[optimizer]]
-            row |= {
-                "setting": in_words({name: given(best)[name] for name in tuned}),
-                "edge": ", ".join(edges(grid, best)),
-            }
+            row |= {"setting": in_words({name: given(best)[name] for name in tuned})}
+            row |= {"edge": ", ".join(edges(grid, best)), "tolerance": tolerance(its)}
             row |= {"validation_accuracy_mean": its.loc[its["chosen"], "validation_accuracy_mean"].item()}
-            row |= {"other_choices": other_choices(grid, its, trained), "tolerance": tolerance(its)}
             row |= describe_final_runs("", chosen[optimizer])
         described.append(row)
     ranks = rank({its["optimizer"]: chosen[its["optimizer"]].correct for its in described if its.get("lost_runs") == 0})
@@ -111,7 +101,7 @@ def main(
 
 def ranked(sweep: Path) -> pd.DataFrame:
     """ranking.csv"""
-    text = ["optimizer", "default_setting", "setting", "edge", "other_choices"]
+    text = ["optimizer", "default_setting", "setting", "edge"]
     return read_table(sweep / "ranking.csv", [*text, "test_accuracy_by_seed", "default_test_accuracy_by_seed"])
 
 
@@ -135,9 +125,6 @@ def answer(table: pd.DataFrame) -> list[str]:
         lines.append("The numbers of trials differ: more trials find a better setting.")
     for row in table[table["edge"] != ""].to_dict("records"):
         lines.append(f"{row['optimizer']}: the chosen {row['edge']} is at the edge of its grid.")
-    if others := table[table["other_choices"] != ""].to_dict("records"):
-        said = join(f"{row['optimizer']} ({row['other_choices']})" for row in others)
-        lines.append(f"The two halves of the trials' seeds would not both choose the same for {said}.")
     return lines
 
 
