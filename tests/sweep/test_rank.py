@@ -5,9 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from descent.compare.statistics import describe
-from descent.experiment import grids
-from descent.experiment.variants import name_of
-from descent.sweep.rank import describe_final_runs, lost, other_choices, rank, tolerance
+from descent.sweep.rank import describe_final_runs, lost, rank, tolerance
 
 
 def test_optimizers_that_may_be_the_best_are_told_from_those_behind():
@@ -17,19 +15,6 @@ def test_optimizers_that_may_be_the_best_are_told_from_those_behind():
     assert table.set_index("optimizer")["may_be_best"].to_dict() == {"bad": False, "good": True, "as good": True}
     assert 0.4 < table["behind_at_most"][0] < 0.45
     assert rank({}).empty
-
-
-@pytest.mark.parametrize(
-    ("first", "second", "said"),
-    [(0, 0, ""), (0, 1, "lr 0.1 and lr 1"), (None, 0, ""), (None, 1, "lr 1")],
-)
-def test_what_other_seeds_would_have_chosen_is_said_if_it_is_another_trial(first, second, said):
-    grid = {"optimizer": "sgd", "lr": [0.1, 1], "schedule": "linear"}
-    settings = grids.settings({"sgd": grid})
-    trials = pd.DataFrame({"trial": [name_of(point) for point in grids.points(grid)], "chosen": [True, False]})
-    for name, row in {"chosen_by_first_half": first, "chosen_by_second_half": second}.items():
-        trials[name] = trials.index == row
-    assert other_choices(grid, trials, settings) == said
 
 
 def test_the_tolerance_is_the_range_of_learning_rates_within_half_a_point_of_the_best():
@@ -48,29 +33,19 @@ def final_run(accuracies: list[float], losses: list[float] | None = None, diverg
     )
 
 
-@pytest.mark.parametrize(
-    ("run", "seeds"),
-    [
-        (final_run([0.98, 0.97, 0.98, 0.96]), []),
-        (final_run([0.98, 0.97, 0.98, 0.97], diverged=(1,)), [1]),
-        (final_run([0.98, 0.97, 0.98, 0.1], [0.1, 0.1, 0.1, 2.4]), [3]),
-        (final_run([0.98, 0.5, 0.98, 0.97]), [1]),
-        (final_run([0.88, 0.87, 0.5, 0.88]), [2]),
-        (final_run([0.98, 0.5]), [1]),
-        (final_run([0.5, 0.6, 0.4, 0.5]), []),
-        (final_run([1, 1, 1, 0.98]), []),
-    ],
-    ids=[
-        "all well",
-        "diverged",
-        "guesses",
-        "collapsed",
-        "collapsed on hard data",
-        "one of two",
-        "all bad",
-        "hardly an error",
-    ],
-)
+LOST = {
+    "all well": (final_run([0.98, 0.97, 0.98, 0.96]), []),
+    "diverged": (final_run([0.98, 0.97, 0.98, 0.97], diverged=(1,)), [1]),
+    "guesses": (final_run([0.98, 0.97, 0.98, 0.1], [0.1, 0.1, 0.1, 2.4]), [3]),
+    "collapsed": (final_run([0.98, 0.5, 0.98, 0.97]), [1]),
+    "collapsed on hard data": (final_run([0.88, 0.87, 0.5, 0.88]), [2]),
+    "one of two": (final_run([0.98, 0.5]), [1]),
+    "all bad": (final_run([0.5, 0.6, 0.4, 0.5]), []),
+    "hardly an error": (final_run([1, 1, 1, 0.98]), []),
+}
+
+
+@pytest.mark.parametrize(("run", "seeds"), LOST.values(), ids=LOST)
 def test_a_final_seed_is_lost_if_it_diverged_guesses_or_makes_far_more_errors_than_the_others(run, seeds):
     assert np.flatnonzero(lost(run)).tolist() == seeds
 

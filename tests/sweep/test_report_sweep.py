@@ -8,43 +8,27 @@ from descent.sweep import rank, report_sweep
 from pages import Page, rows_of, spread
 
 RANKING = pd.DataFrame({"optimizer": ["a", "b", "c"], "may_be_best": [True, True, False], "edge": "", "trials": 9})
-RANKING = RANKING.assign(behind_at_most=[0.001, 0.002, 0.03], other_choices="", runs=10, lost_runs=0)
-BEHIND = "Points behind the best, at most: c 3.00."
+RANKING = RANKING.assign(behind_at_most=[0.001, 0.002, 0.03], runs=10, lost_runs=0)
+UNRANKED = RANKING.assign(may_be_best=[True, True, None])
+EACH, BEHIND = "Each at its chosen setting, {} may be the best.", "Points behind the best, at most: c 3.00."
+BUDGETS = "The numbers of trials differ: more trials find a better setting."
+EDGE, FEW = "a: the chosen lr is at the edge of its grid.", "With fewer than 4 seeds, none can be ruled out."
+LOST = "c is not ranked: every trial lost a seed."
+NO_BOUNDS = RANKING.assign(behind_at_most=math.nan, may_be_best=True)
 
 
 @pytest.mark.parametrize(
     ("ranking", "lines"),
     [
-        (RANKING, ["Each at its chosen setting, a and b may be the best.", BEHIND]),
-        (RANKING.drop(1), ["Each at its chosen setting, a alone may be the best.", BEHIND]),
+        (RANKING, [EACH.format("a and b"), BEHIND]),
+        (RANKING.drop(1), [EACH.format("a alone"), BEHIND]),
         (RANKING[:1], ["Only a could be ranked."]),
-        (
-            RANKING.assign(behind_at_most=math.nan, may_be_best=True),
-            [
-                "Each at its chosen setting, a, b and c may be the best.",
-                "With fewer than 4 seeds, none can be ruled out.",
-            ],
-        ),
-        (
-            RANKING.assign(edge=["lr", "", ""], trials=[9, 9, 3], other_choices=["", "lr 1 or lr 2", ""]),
-            [
-                "Each at its chosen setting, a and b may be the best.",
-                BEHIND,
-                "The numbers of trials differ: more trials find a better setting.",
-                "a: the chosen lr is at the edge of its grid.",
-                "The two halves of the trials' seeds would not both choose the same for b (lr 1 or lr 2).",
-            ],
-        ),
-        (
-            RANKING.assign(may_be_best=[True, True, None], runs=[10, 10, math.nan]),
-            ["Each at its chosen setting, a and b may be the best.", "c is not ranked: every trial lost a seed."],
-        ),
-        (
-            RANKING.assign(may_be_best=[True, True, None], lost_runs=[0, 0, 1]),
-            ["Each at its chosen setting, a and b may be the best.", "c is not ranked: lost 1 of 10 final seeds."],
-        ),
+        (NO_BOUNDS, [EACH.format("a, b and c"), FEW]),
+        (RANKING.assign(edge=["lr", "", ""], trials=[9, 9, 3]), [EACH.format("a and b"), BEHIND, BUDGETS, EDGE]),
+        (UNRANKED.assign(runs=[10, 10, math.nan]), [EACH.format("a and b"), LOST]),
+        (UNRANKED.assign(lost_runs=[0, 0, 1]), [EACH.format("a and b"), "c is not ranked: lost 1 of 10 final seeds."]),
     ],
-)
+)  # fmt: skip
 def test_the_answer_says_who_may_be_the_best_and_how_far_the_others_are_behind(ranking, lines):
     assert rank.answer(ranking) == lines
 
