@@ -82,8 +82,9 @@ def main(
         if optimizer in choices:
             best = trained[choices[optimizer]]
             row |= {"setting": in_words({name: given(best)[name] for name in tuned})}
-            row |= {"edge": ", ".join(edges(grid, best)), "tolerance": tolerance(its)}
+            row |= {"edge": ", ".join(edges(grid, best))}
             row |= {"validation_accuracy_mean": its.loc[its["chosen"], "validation_accuracy_mean"].item()}
+            row |= {"tolerance": tolerance(its)}
             row |= describe_final_runs("", chosen[optimizer])
         described.append(row)
     ranks = rank({its["optimizer"]: chosen[its["optimizer"]].correct for its in described if its.get("lost_runs") == 0})
