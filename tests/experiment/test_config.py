@@ -58,21 +58,13 @@ def test_the_default_config_is_the_labs():
         ("variants", {}, r"variants: is empty; at least one entry is needed"),
         ("networks.text_100", [100, 0], r"networks\.text_100\.1: 0 is less than 1"),
         ("networks.text_100", 100, r"networks\.text_100: 100 is not of type list; an example: \[100, 100\]$"),
-        (
-            "networks.text_100",
-            {"hidden": [8], "activation": "relo"},
-            r"text_100\.activation: 'relo' is not one of relu",
-        ),
+        ("networks.text_100", {"hidden": [8], "activation": "relo"}, r"100\.activation: 'relo' is not one of relu"),
         ("seeds", [], r"seeds: is empty"),
         ("seeds", [1, 1], r"seeds: \[1, 1\] has a duplicate entry"),
         ("seeds", 5, r"seeds: 5 is not of type list; an example: \[0, 1, 2, 3, 4\]$"),
         ("seeds", list(range(5001)), r"seeds: \[0, 1, .* has more than 5000 entries"),
         ("variants.x", ADAM | {"betas": [0.9] * 3}, r"variants\.x\.betas: .* has more than 2 entries"),
-        (
-            "variants.x",
-            ADAM | {"betas": [0.999, 0.9]},
-            r"variants\.x\.betas: \[0\.999, 0\.9\] has the larger number first",
-        ),
+        ("variants.x", ADAM | {"betas": [0.999, 0.9]}, r"x\.betas: \[0\.999, 0\.9\] has the larger number first"),
         ("variants.x", ADAM | {"betas": [0.9, 1]}, r"variants\.x\.betas\.1: 1 is not less than 1"),
         ("variants.x", ADAM | {1: None}, r"variants\.x: unknown key 1; the keys here are"),
         ("variants.x", ADAM | {"momentum": 0.9}, r"unknown key 'momentum'; .* betas, eps, weight_decay"),
@@ -206,11 +198,7 @@ def test_two_variants_with_one_name_are_refused():
         ("optimizers.sgd.nesterov", [True, False], "sweep.optimizers.sgd.nesterov: [True, False] is not of type bool"),
         ("optimizers.sgd.lr", [0.1, 0.10000001], "sweep.optimizers.sgd: two settings of the sweep are equal to six"),
         ("optimizers", {}, "sweep.optimizers: is empty"),
-        (
-            "optimizers.adam.schedule",
-            "exponential",
-            "sweep.optimizers.adam.schedule: 'exponential' is not one of constant",
-        ),
+        ("optimizers.adam.schedule", "step", "sweep.optimizers.adam.schedule: 'step' is not one of constant"),
         ("training.epoch", 5, "sweep.training: unknown key 'epoch'; the keys here are epochs, batch_size, shuffle"),
         ("targets", [95], "sweep.targets.0: 95 is more than 1"),
         ("points_per_job", 4, "sweep: unknown key 'points_per_job'; the keys here are network, validation, training"),
@@ -263,7 +251,7 @@ def test_snakemake_stops_with_a_readable_line(small_checkout):
     assert run.returncode == 1
     assert "Traceback" not in run.stderr
     message = "config.yaml: line 1: could not determine a constructor for the tag"
-    assert run.stderr.splitlines()[-1].startswith(message)
+    assert run.stderr.splitlines()[-1] == f"{message} 'tag:yaml.org,2002:python/object/apply:os.system'"
     assert not (small_checkout.path / "resources").exists()
 
 

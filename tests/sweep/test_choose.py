@@ -20,7 +20,7 @@ def trial(accuracies, losses=None, diverged=()) -> SimpleNamespace:
     ("run", "diverged", "guessing", "mean"),
     [
         (trial([0.8, 0.9]), 0, 0, 0.85),
-        (trial([0.1, 0.9], diverged=[0]), 1, 0, None),
+        (trial([0.1, 0.9], [2.31, 0.1], diverged=[0]), 1, 0, None),
         (trial([0.11, 0.9], [2.31, 0.1]), 0, 1, None),
         (trial([0.11, 0.9], [2.0, 0.1]), 0, 0, 0.505),  # it has learnt something, or is only unlucky
         (trial([0.3, 0.9], [2.31, 0.1]), 0, 0, 0.6),

@@ -36,7 +36,7 @@ def final_run(accuracies: list[float], losses: list[float] | None = None, diverg
 LOST = {
     "all well": (final_run([0.98, 0.97, 0.98, 0.96]), []),
     "diverged": (final_run([0.98, 0.97, 0.98, 0.97], diverged=(1,)), [1]),
-    "guesses": (final_run([0.98, 0.97, 0.98, 0.1], [0.1, 0.1, 0.1, 2.4]), [3]),
+    "all guess": (final_run([0.1, 0.1], [2.4, 2.4]), [0, 1]),
     "collapsed": (final_run([0.98, 0.5, 0.98, 0.97]), [1]),
     "collapsed on hard data": (final_run([0.88, 0.87, 0.5, 0.88]), [2]),
     "one of two": (final_run([0.98, 0.5]), [1]),

@@ -11,6 +11,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 from jsonschema.validators import extend
+from yaml.constructor import ConstructorError
 
 from descent import WORKFLOW
 from descent.experiment import grids
@@ -64,8 +65,8 @@ def read_yaml(text: bytes) -> dict:
         config = yaml.load(text.decode(), StrictLoader)
         json.dumps(config, default=str, skipkeys=True)  # an alias may contain itself
     except yaml.MarkedYAMLError as error:
-        where = error.problem_mark or error.context_mark
-        raise ValueError(f"line {where.line + 1 if where else 1}: {error.problem or error.context}{LAYOUT}") from error
+        where, hint = error.problem_mark or error.context_mark, "" if isinstance(error, ConstructorError) else LAYOUT
+        raise ValueError(f"line {where.line + 1 if where else 1}: {error.problem or error.context}{hint}") from error
     except ValueError as error:
         raise ValueError(" ".join(str(error).split())) from error
     except Exception as error:
