@@ -49,7 +49,7 @@ def test_what_make_gpu_runs_finds_the_cpu_equal_to_itself_and_measures_the_loop(
 
     def shorten(config):
         config |= {"seeds": [0, 1], "networks": {"code_50": [50, 50]}}
-        config["training"]["epochs"] = 1
+        config["training"] |= {"epochs": 1, "batch_size": 1000}
         config["variants"] = {name: config["variants"][name] for name in ("custom_sgd", "torch_sgd")}
 
     checkout.edit_config(shorten)

@@ -13,7 +13,7 @@ import pytest
 from checkouts import Checkout, csv_bytes, processes_in, steps_in, wait_until
 
 pytestmark = pytest.mark.slow
-KILLS = 10
+KILLS = 6
 TRAINING = "results/text_100/custom_sgd/training.csv"
 
 

@@ -42,10 +42,12 @@ def test_optimizers_that_are_not_ranked_come_without_a_bound_and_with_the_reason
     collapsed = best | unranked | {"optimizer": "b", "lost_runs": 1}
     lost = best | unranked | {"optimizer": "c", "setting": "", "tolerance": math.nan, "default_lost_runs": 4}
     lost |= dict.fromkeys(("runs", "lost_runs", "test_accuracy_mean", "test_accuracy_std"), math.nan)
-    table = rank.section(pd.DataFrame([best, collapsed, lost])).table
+    behind = best | {"optimizer": "d", "may_be_best": False}
+    table = rank.section(pd.DataFrame([best, behind, collapsed, lost])).table
     default = ["lr 0.001", "80.00 ± 2.00"]
     assert table.to_numpy().tolist() == [
         ["a", "yes", "90.00 ± 1.00", "0.10", "lr 0.1", "× 5.6", *default, ""],
+        ["d", "no", "90.00 ± 1.00", "0.10", "lr 0.1", "× 5.6", *default, ""],
         ["b", "", "90.00 ± 1.00", "", "lr 0.1", "× 5.6", *default, "1 of 4"],
         ["c", "", "every trial lost a seed", "", "", "", *default, "4 of 4 (default)"],
     ]
