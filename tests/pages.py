@@ -16,8 +16,7 @@ class Page(HTMLParser):
         self.text = " ".join(self.text.split())
 
     def handle_starttag(self, tag, attributes):
-        attributes = dict(attributes)
-        self.addresses += [attributes[name] for name in ("src", "href") if name in attributes]
+        self.addresses += [value for name, value in attributes if name in ("src", "href")]
         if tag not in ("meta", "img"):
             self.open.append(tag)
         if tag == "table":
@@ -50,5 +49,4 @@ def rows_of(checkout, name) -> list[dict]:
 
 
 def spread(row, figure, scale, digits) -> str:
-    mean, std = (float(row[f"{figure}_{part}"]) * scale for part in ("mean", "std"))
-    return f"{mean:.{digits}f} ± {std:.{digits}f}"
+    return " ± ".join(f"{float(row[f'{figure}_{part}']) * scale:.{digits}f}" for part in ("mean", "std"))

@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+DESKTOP = {"width": 1280, "height": 800}
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,9 @@ def browser():
 @pytest.fixture
 def open_page(browser, finished):
     """Open the page with the options of a browser context; what it asked for and complained of stands on the page."""
-    contexts = []
 
     def open_(**options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
+        page = browser.new_context(**options).new_page()
         page.asked, page.errors = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
@@ -34,9 +32,7 @@ def open_page(browser, finished):
         page.goto((finished.path / "results/report.html").as_uri())
         return page
 
-    yield open_
-    for context in contexts:
-        context.close()
+    return open_
 
 
 def test_it_works_from_a_file_without_a_network_and_without_errors(open_page):
@@ -54,71 +50,54 @@ def test_nothing_overflows(open_page, width):
     assert page.evaluate(cut_off) == 0
 
 
-def test_a_click_on_the_legend_switches_a_variant_off_and_on_in_both_charts(open_page):
-    page = open_page()
-    live = page.locator(".live").first
-    visible = "[...document.querySelectorAll('.live')[0].charts].map((chart) => chart.series[1].show)"
-    for on in (False, True):
-        live.locator("tr.u-series", has_text="custom_sgd").locator("th").click()
-        assert page.evaluate(visible) == [on, on]
-
-
-def test_a_legend_is_one_line_on_a_desktop_and_a_label_stays_with_its_marker_on_a_phone(open_page):
-    tops = "[...document.querySelector('.live').querySelectorAll('.u-series + .u-series')].map(e => e.offsetTop)"
-    page = open_page(viewport={"width": 1280, "height": 800})
-    assert len(set(page.evaluate(tops))) == 1
-    assert not page.locator(".live .u-series:first-child").first.is_visible(), "the iteration is no entry"
-    heights = "[...document.querySelectorAll('.live .u-series + .u-series th')].map(e => e.offsetHeight)"
-    phone = open_page(viewport={"width": 360, "height": 800})
-    assert set(phone.evaluate(heights)) == set(page.evaluate(heights)), "no label is broken"
-
-
 def test_the_first_screen_has_the_answer_the_accuracies_and_the_curves(open_page):
-    page = open_page(viewport={"width": 1280, "height": 800})
+    page = open_page(viewport=DESKTOP)
     assert page.locator("img").first.bounding_box()["y"] < 400
     assert page.locator(".uplot").first.bounding_box()["y"] < 650
 
 
-def test_the_pointer_reads_loss_and_accuracy(open_page, finished):
+def test_a_legend_is_one_line_on_a_desktop_and_a_label_stays_with_its_marker_on_a_phone(open_page):
+    page, phone = open_page(viewport=DESKTOP), open_page(viewport={"width": 360, "height": 800})
+    tops = "[...document.querySelector('.live').querySelectorAll('.u-series + .u-series')].map(e => e.offsetTop)"
+    assert len(set(page.evaluate(tops))) == 1
+    assert not page.locator(".live .u-series:first-child").first.is_visible(), "the iteration is no entry"
+    heights = "[...document.querySelectorAll('.live .u-series + .u-series th')].map(e => e.offsetHeight)"
+    assert set(phone.evaluate(heights)) == set(page.evaluate(heights)), "no label is broken"
+
+
+def test_the_pointer_reads_a_chart_and_clicks_switch_its_axis_and_a_variant_in_both_charts(open_page):
     page = open_page()
-    live = page.locator(".live").first
+    live, charts = page.locator(".live").first, "document.querySelectorAll('.live')[0].charts"
     value = live.locator("tr.u-series", has_text="torch_sgd").first.locator("td")
     assert value.inner_text() == ""
     live.locator(".u-over").first.hover()
     loss, accuracy = value.inner_text().split(", ")
     assert float(loss) > 0 and accuracy.endswith(" %")
-
-
-def test_a_switch_makes_the_axis_of_the_loss_linear_and_back(open_page):
-    page = open_page()
-    scale = "document.querySelectorAll('.live')[0].charts[0].scales.y.distr"
-    scales = [page.evaluate(scale)]
-    for name in ("linear loss", "logarithmic loss"):
-        page.locator(".live").first.locator("button", has_text=name).click()
-        scales.append(page.evaluate(scale))
-    assert scales == [3, 1, 3]
+    for on in (False, True):
+        live.locator("tr.u-series", has_text="custom_sgd").locator("th").click()
+        assert page.evaluate(f"[...{charts}].map((chart) => chart.series[1].show)") == [on, on]
+    for name, scale in (("linear loss", 3), ("logarithmic loss", 1), ("linear loss", 3)):
+        assert page.evaluate(f"{charts}[0].scales.y.distr") == scale
+        live.locator("button", has_text=name).click()
 
 
 def test_a_variant_alone_shows_each_minibatch_on_a_linear_axis_once_it_is_unfolded(open_page):
     page = open_page()
     page.locator("details:has(.live) summary").first.click()
-    live = page.locator("details .live").first
-    live.locator("tr.u-series", has_text="each minibatch of seed 0").wait_for()
+    page.locator("details .live").first.locator("tr.u-series", has_text="each minibatch of seed 0").wait_for()
     of_live = "document.querySelectorAll('details .live')[0].charts[0]"
     assert page.evaluate(f"{of_live}.data[1].filter((v) => v != null).length") == 2 * (1000 // 16)
     assert page.evaluate(f"{of_live}.scales.y.distr") == 1
 
 
 def test_without_script_the_figures_are_those_beside_the_page(open_page):
-    page = open_page(java_script_enabled=False)
-    figures = page.locator("noscript img")
-    assert figures.first.is_visible()
-    loaded = "(image) => image.complete && image.naturalWidth > 0"
+    figures = open_page(java_script_enabled=False).locator("noscript img")
     assert open_page().locator("noscript img").count() == 0
-    assert figures.count() == 8 and figures.first.evaluate(loaded)
+    assert figures.count() == 8 and figures.first.is_visible()
+    assert figures.first.evaluate("(image) => image.complete && image.naturalWidth > 0")
 
 
-def test_the_paper_is_light_and_has_all_folded_parts_open(open_page, tmp_path):
+def test_the_paper_is_light_and_has_all_folded_parts_open(open_page):
     page = open_page(color_scheme="dark")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
@@ -130,40 +109,33 @@ def test_the_paper_is_light_and_has_all_folded_parts_open(open_page, tmp_path):
 
 CONTRASTS = """() => {
   const parse = (c) => c.match(/[\\d.]+/g).map(Number);
-  const luminance = (c) => {
-    const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
+  const linear = (v) => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
   const background = (e) => {
-    for (; e; e = e.parentElement) {
-      const c = parse(getComputedStyle(e).backgroundColor);
-      if (c.length < 4 || c[3] > 0) return c;
-    }
-    return [255, 255, 255];
+    const c = e ? parse(getComputedStyle(e).backgroundColor) : [255, 255, 255];
+    return c.length < 4 || c[3] > 0 ? c : background(e.parentElement);
   };
   return [...document.body.querySelectorAll("*")]
     .filter((e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim()) && e.checkVisibility())
     .map((e) => {
-      const [a, b] = [luminance(parse(getComputedStyle(e).color)), luminance(background(e))].sort((x, y) => y - x);
+      const [a, b] = [parse(getComputedStyle(e).color), background(e)].map(luminance).sort((x, y) => y - x);
       return [(a + 0.05) / (b + 0.05), e.outerHTML.slice(0, 100)];
     })
     .filter(([ratio]) => ratio < 4.5);
 }"""
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_text_has_the_contrast_of_wcag_aa(open_page, scheme):
+@pytest.mark.parametrize(("scheme", "ground"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(13, 17, 23)")])
+def test_text_has_the_contrast_of_wcag_aa(open_page, scheme, ground):
     page = open_page(color_scheme=scheme)
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(13, 17, 23)"
-    assert dark == (scheme == "dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
     assert page.evaluate(CONTRASTS) == []
+
+
+COUNTS = {"img": 1, "img:not([alt])": 0, ".live[role=group]:not([aria-label])": 0, "table:not(:has(th))": 0}
+COUNTS |= {"h1": 1, "html[lang=en]": 1}
 
 
 def test_figures_have_alternative_text_and_tables_headers(open_page):
     page = open_page()
-    assert page.locator("img").count() == 1
-    assert page.locator(".live[role=group]:not([aria-label])").count() == 0
-    assert page.locator("img:not([alt])").count() == 0
-    assert page.locator("table:not(:has(th))").count() == 0
-    assert page.locator("h1").count() == 1
-    assert page.locator("html[lang=en]").count() == 1
+    assert {selector: page.locator(selector).count() for selector in COUNTS} == COUNTS
