@@ -23,15 +23,16 @@ def test_a_run_ends_with_the_summary_and_the_page(twins):
     assert re.match(r"\| text_100 +\| custom_sgd, torch_sgd +\| \d\d\.\d\d ± ", table)
 
 
-def test_an_error_shows_the_steps_message(twins):
+def test_each_failed_job_is_named_with_its_variant_and_its_steps_message(twins):
     twins.edit_config(lambda config: config["training"].update(batch_size=5000))
-    run = run_in_shell(twins, "snakemake --cores 1 2>&1")
+    run = run_in_shell(twins, "snakemake --cores 1 --keep-going 2>&1")
     assert run.returncode
-    assert b"Traceback" not in run.stdout
-    assert b"CalledProcessError" not in run.stdout
-    *_, told, last = run.stdout.decode().splitlines()
+    assert b"Traceback" not in run.stdout and b"CalledProcessError" not in run.stdout
     message = "failed: config.yaml: training.batch_size: 5000 is more than the 1000 training images, and drop_last"
-    assert re.match(rf"train text_100/(custom|torch)_sgd {re.escape(message)}", told)
+    *_, first, second, last = run.stdout.decode().splitlines()
+    assert sorted(line.partition(" leaves")[0] for line in (first, second)) == [
+        f"train text_100/{variant} {message}" for variant in ("custom_sgd", "torch_sgd")
+    ]
     assert last == "Finished steps are kept; to go on, run the same command again."
 
 

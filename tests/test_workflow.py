@@ -186,6 +186,21 @@ def test_a_file_that_is_no_rule_is_named_in_one_line(checkout):
         assert "Traceback" not in run.stderr
 
 
+def test_a_truncated_file_is_named_with_the_remedy(twins):
+    initial = twins.path / "results/text_100/.intermediate/initial.safetensors"
+    initial.write_bytes(initial.read_bytes()[:-9])
+    target = "results/text_100/custom_sgd/training.csv"
+    run = step(
+        "train",
+        *("--mnist", twins.data, "--initial", initial, "--output", twins.path / target),
+        *("--implementation", "custom", "--optimizer", "sgd", "--hyperparameters", '{"lr": 1}'),
+        *("--epochs", 1, "--batch-size", 16),
+        check=False,
+    )
+    assert run.returncode and "Traceback" not in run.stderr
+    assert re.match(rf"{re.escape(str(initial))} cannot be read \(.*\): delete it and run again", run.stderr.strip())
+
+
 def test_a_run_leaves_git_status_clean(checkout):
     def git(*words):
         return subprocess.check_output(["git", *words], cwd=checkout.path, text=True)
