@@ -15,10 +15,9 @@ pytest.register_assert_rewrite("pages")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with Slurm and the kills, which take minutes and mostly wait, and in one process with what needs a finished
-    run, so that the others have something to do meanwhile. What needs a whole sweep is slow."""
-    waits = ("test_slurm", "test_faults")
-    items.sort(key=lambda item: (item.path.stem not in waits, "finished" not in item.fixturenames))
+    """Start with Slurm, which takes minutes and mostly waits, then with what needs a finished run: meanwhile, the other
+    processes do the rest. What needs a whole sweep is slow."""
+    items.sort(key=lambda item: (item.path.stem != "test_slurm", "finished" not in item.fixturenames))
     for item in items:
         if "swept" in item.fixturenames:
             item.add_marker("slow")
