@@ -68,7 +68,7 @@ def load_rules(file: Path) -> tuple[dict[str, Rule], list[str]]:
                 rule = read_signature(name, its)
                 if "lr" not in translate(optimizer, rule).known:
                     raise ValueError(f"{name} {WITHOUT_LR}")
-                if optimizer in rules:
+                if rules.pop(optimizer, None):  # neither is graded
                     raise ValueError(f"it has two of {optimizer}: leave one")
                 rules[optimizer] = rule
             except ValueError as error:
